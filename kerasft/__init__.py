@@ -1,0 +1,72 @@
+"""Fine-tune pretrained models with TensorFlow and Keras 3.
+
+Names are imported when first used (PEP 562), so that ``import kerasft`` costs nothing and plugin modules stay light.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerasft.backbone import Backbone, Encoded, Group
+    from kerasft.engine.phases import Phase
+    from kerasft.engine.run import Run, load
+    from kerasft.engine.train import finetune
+    from kerasft.errors import KerasftError
+    from kerasft.hookspecs import hookimpl
+    from kerasft.modeling import build, dataset
+    from kerasft.specs import BackboneSpec, PresetSpec, RecipeSpec, TaskSpec
+    from kerasft.task import Evaluation, Table, Task
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Backbone": "kerasft.backbone",
+    "BackboneSpec": "kerasft.specs",
+    "Encoded": "kerasft.backbone",
+    "Evaluation": "kerasft.task",
+    "Group": "kerasft.backbone",
+    "KerasftError": "kerasft.errors",
+    "Phase": "kerasft.engine.phases",
+    "PresetSpec": "kerasft.specs",
+    "RecipeSpec": "kerasft.specs",
+    "Run": "kerasft.engine.run",
+    "Table": "kerasft.task",
+    "Task": "kerasft.task",
+    "TaskSpec": "kerasft.specs",
+    "build": "kerasft.modeling",
+    "dataset": "kerasft.modeling",
+    "finetune": "kerasft.engine.train",
+    "hookimpl": "kerasft.hookspecs",
+    "load": "kerasft.engine.run",
+}
+
+__all__ = [
+    "Backbone",
+    "BackboneSpec",
+    "Encoded",
+    "Evaluation",
+    "Group",
+    "KerasftError",
+    "Phase",
+    "PresetSpec",
+    "RecipeSpec",
+    "Run",
+    "Table",
+    "Task",
+    "TaskSpec",
+    "build",
+    "dataset",
+    "finetune",
+    "hookimpl",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kerasft' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,26 @@
+"""Formats → examples → columns, checks and splits.
+
+Everything here is plain tables; tensorflow, pandas and tensorflow_datasets are imported only by the readers
+that need them.
+"""
+
+from kerasft.data.checks import check_labels, check_text
+from kerasft.data.columns import Columns, infer_columns
+from kerasft.data.examples import Examples
+from kerasft.data.fingerprint import fingerprint
+from kerasft.data.read import read
+from kerasft.data.splits import Split, duplicates, repeats, split
+
+__all__ = [
+    "Columns",
+    "Examples",
+    "Split",
+    "check_labels",
+    "check_text",
+    "duplicates",
+    "fingerprint",
+    "infer_columns",
+    "read",
+    "repeats",
+    "split",
+]

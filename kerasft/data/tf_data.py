@@ -1,0 +1,75 @@
+"""Examples from a `tf.data.Dataset`."""
+
+from typing import Any
+
+import numpy as np
+
+from kerasft.data.examples import Examples
+from kerasft.data.tables import columns_table
+from kerasft.errors import DataError, UsageError
+
+_NAME = "tf.data.Dataset"
+
+
+def read_tf_data(dataset: Any) -> Examples:
+    """Reads a finite dataset whose elements are texts, ``(text, label)`` pairs or dicts of columns.
+
+    Elements may be batched: they are when every component has at least one axis. Further axes become lists.
+
+    Raises:
+        UsageError: the dataset is infinite, or its elements have another structure.
+        DataError: text that is not UTF-8, or no elements.
+    """
+    import tensorflow as tf
+
+    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise UsageError(f"The {_NAME} is infinite: remove .repeat(), or end it with .take(n).")
+    specs = _named(dataset.element_spec)
+    for name, spec in specs.items():
+        if not isinstance(spec, tf.TensorSpec | tf.RaggedTensorSpec) or spec.shape.rank is None:
+            raise UsageError(
+                f"Column {name!r} of the {_NAME} must be dense or ragged of known rank, not {spec}."
+            )
+    batched = all(spec.shape.rank > 0 for spec in specs.values())
+    columns: dict[str, list] = {name: [] for name in specs}
+    for element in dataset.as_numpy_iterator():
+        for name, value in _named(element).items():
+            values = np.asarray(value).tolist()
+            columns[name].extend(values if batched else [values])
+    problems: list[str] = []
+    table = {name: _texts(name, values, problems) for name, values in columns.items()}
+    if problems:
+        raise DataError("Text must be UTF-8:", problems)
+    return Examples(columns_table(table, _NAME, _locate), _NAME, locate=_locate)
+
+
+def _locate(row: int) -> str:
+    return f"{_NAME} example {row + 1}"
+
+
+def _named(element: Any) -> dict[str, Any]:
+    """The components of an element, or of its spec, by column name."""
+    if isinstance(element, dict):
+        return element
+    if not isinstance(element, tuple):
+        return {"text": element}
+    if len(element) == 2 and not any(isinstance(part, dict | tuple) for part in element):
+        return {"text": element[0], "label": element[1]}
+    raise UsageError(f"Elements of the {_NAME} must be (text, label) or dicts of columns, not {element}.")
+
+
+def _texts(name: str, values: list, problems: list[str]) -> list:
+    """The values with bytes decoded, at any depth of lists; ragged axes arrive as arrays of arrays."""
+
+    def decode(value: Any) -> Any:
+        if isinstance(value, list | np.ndarray):
+            return [decode(item) for item in value]
+        return value.decode() if isinstance(value, bytes) else value
+
+    decoded = []
+    for row, value in enumerate(values):
+        try:
+            decoded.append(decode(value))
+        except UnicodeDecodeError as error:
+            problems.append(f"{_locate(row)}: {name} is not UTF-8 at byte {error.start}")
+    return decoded

@@ -1,0 +1,68 @@
+"""Keras callbacks of every run."""
+
+import math
+from typing import Any
+
+import keras
+
+from kerasft import files
+from kerasft.engine.directory import RunDirectory
+from kerasft.errors import KerasftError
+
+
+class History(keras.callbacks.Callback):
+    """Writes the metrics of each epoch to ``history.json``, atomically.
+
+    Attributes:
+        epochs: what was written, one dict per epoch.
+    """
+
+    def __init__(self, directory: RunDirectory):
+        super().__init__()
+        self._directory = directory
+        self.epochs: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """One more epoch."""
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        self.epochs.append({"epoch": epoch + 1, **figures})
+        self._directory.write("history", {"epochs": self.epochs})
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the best epoch by one metric; of the last epoch when nothing was monitored.
+
+    Keras's ModelCheckpoint writes in place, so that a crash while saving loses the best weights there were.
+    """
+
+    def __init__(self, directory: RunDirectory, monitor: str, mode: str):
+        super().__init__()
+        self._directory = directory
+        self._monitor = monitor
+        self._sign = 1.0 if mode == "max" else -1.0
+        self._best = -math.inf
+        self.epoch = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Saves if this epoch is better than every one before."""
+        value = (logs or {}).get(self._monitor)
+        score = float(epoch) if value is None else self._sign * float(value)
+        if score > self._best:
+            self._best, self.epoch = score, epoch + 1
+            save_weights(self.model, self._directory.best_weights)
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Raises as soon as the loss is not a number: further steps cannot help."""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Checks the running mean, which stays NaN once it is."""
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise KerasftError(f"The loss became {loss} at step {batch + 1}. Try a smaller learning rate.")
+
+
+def save_weights(model: keras.Model, path: Any) -> None:
+    """Keras weights, atomically."""
+    with files.atomic(path, suffix=".weights.h5") as temporary:
+        model.save_weights(temporary, overwrite=True)

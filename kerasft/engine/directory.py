@@ -1,0 +1,123 @@
+"""The run directory: what stands where, and nothing half-written.
+
+config.json       arguments of `kerasft.finetune`, resolved; `kerasft finetune --config` repeats them
+versions.json     exact versions of Python and every installed distribution
+data.json         fingerprints, sizes, columns and duplicates of the data
+task.json         the task's name and configuration, label space included
+backbone.json     backbone, options and source of the weights; files for rebuilding it are in backbone/
+status.json       running, finished, interrupted or failed
+history.json      metrics per epoch
+weights/          best.weights.h5 and last.weights.h5 (Keras format, no code inside)
+report.json/.html what `evaluate` said about the test (or validation) data
+"""
+
+import json
+import platform
+import shutil
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kerasft import files
+from kerasft.errors import RunError
+
+_MARK = "config.json"
+
+
+class RunDirectory:
+    """Paths and records of one run.
+
+    Args:
+        path: the directory; need not exist.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @property
+    def best_weights(self) -> Path:
+        """Weights of the best epoch by the task's own metric."""
+        return self.path / "weights" / "best.weights.h5"
+
+    @property
+    def last_weights(self) -> Path:
+        """Weights when training stopped, kept when Ctrl-C stopped it."""
+        return self.path / "weights" / "last.weights.h5"
+
+    @property
+    def backbone_files(self) -> Path:
+        """What the backbone's factory needs to build it without weights."""
+        return self.path / "backbone"
+
+    def create(self, overwrite: bool) -> None:
+        """Makes an empty run directory.
+
+        Raises:
+            RunError: it exists and is not empty, unless `overwrite` and it holds a run.
+            KerasftError: it cannot be written.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if not self._is_run():
+                raise RunError(
+                    f"{self.path} exists and is not a run; nothing was changed. Choose another --out."
+                )
+            if not overwrite:
+                raise RunError(
+                    f"{self.path} already holds a run. Choose another --out, or replace it with --overwrite."
+                )
+            shutil.rmtree(self.path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.cannot_write(self.path, error) from error
+
+    def open(self) -> "RunDirectory":
+        """Itself, if it holds a run.
+
+        Raises:
+            RunError: it does not.
+        """
+        if not self._is_run():
+            raise RunError(f"{self.path} is not a run directory: it has no {_MARK} written by kerasft.")
+        return self
+
+    def read(self, name: str) -> dict[str, Any]:
+        """One JSON record.
+
+        Raises:
+            RunError: missing or damaged.
+        """
+        path = self.path / f"{name}.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunError(f"{path} is missing: this run stopped before writing it.") from error
+        except ValueError as error:
+            raise RunError(f"{path} is damaged: {error}") from error
+
+    def write(self, name: str, value: Mapping[str, Any]) -> None:
+        """One JSON record, atomically."""
+        files.write_json(self.path / f"{name}.json", value)
+
+    def write_backbone_files(self, contents: Mapping[str, bytes]) -> None:
+        """What `Backbone.files` says."""
+        for name, content in contents.items():
+            with files.atomic(self.backbone_files / name) as temporary:
+                temporary.write_bytes(content)
+
+    def _is_run(self) -> bool:
+        try:
+            return "kerasft" in json.loads((self.path / _MARK).read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError):
+            return False
+
+
+def versions() -> dict[str, Any]:
+    """Python, platform, and every installed distribution with its exact version."""
+    found = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "distributions": dict(sorted(found.items(), key=lambda item: item[0].lower())),
+    }

@@ -1,0 +1,35 @@
+"""Which examples stand in which batch: small, pure and deterministic."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlan:
+    """An order of batches per epoch, a function of nothing but these fields.
+
+    Args:
+        examples: how many there are.
+        batch_size: examples per batch; the last one of an epoch may be smaller.
+        seed: of the shuffle; None keeps the order of the data.
+    """
+
+    examples: int
+    batch_size: int
+    seed: int | None = None
+
+    @property
+    def steps(self) -> int:
+        """Batches per epoch."""
+        return -(-self.examples // self.batch_size)
+
+    def batches(self, epoch: int) -> Iterator[np.ndarray]:
+        """Index arrays (int64) of one epoch: every example exactly once."""
+        order = np.arange(self.examples)
+        if self.seed is not None:
+            # One generator per epoch: epoch 7 does not depend on whether epoch 6 was drawn.
+            np.random.Generator(np.random.PCG64([self.seed, epoch])).shuffle(order)
+        for start in range(0, self.examples, self.batch_size):
+            yield order[start : start + self.batch_size]

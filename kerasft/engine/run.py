@@ -1,0 +1,186 @@
+"""A run: a trained model with everything that is known about how it came to be."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft import data, host, modeling
+from kerasft.data import Columns
+from kerasft.engine.directory import RunDirectory
+from kerasft.engine.predictor import predict_batches
+from kerasft.engine.prepare import Part, check_inputs, read_part
+from kerasft.engine.report import Report, make_report
+from kerasft.errors import DataError, RunError
+from kerasft.pretrained import Pretrained
+from kerasft.specs import load_object
+
+
+class Run:
+    """A run directory and its model.
+
+    Args:
+        directory: of the run.
+        model: with the weights to evaluate, predict with and export.
+        notes: what the user should know, one line each.
+    """
+
+    def __init__(self, directory: RunDirectory, model: keras.Model, notes: Sequence[str] = ()):
+        self._directory = directory
+        self.model = model
+        self.notes = list(notes)
+
+    @property
+    def directory(self) -> Path:
+        """Where everything about this run is kept."""
+        return self._directory.path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Arguments of `kerasft.finetune` that repeat this run."""
+        return self._directory.read("config")
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """Metrics by name, one dict per epoch."""
+        return self._directory.read("history")["epochs"]
+
+    @property
+    def report(self) -> Report:
+        """What the evaluation at the end of training said.
+
+        Raises:
+            RunError: training did not finish.
+        """
+        return Report.from_json(self._directory.read("report"))
+
+    def evaluate(self, source: Any, *, batch_size: int = 32) -> Report:
+        """Metrics, tables and worst mistakes on labelled data.
+
+        Args:
+            source: anything `kerasft.data.read` takes; its columns are named as in training.
+            batch_size: examples per batch; changes speed and memory only.
+
+        Raises:
+            DataError: with every problem of the data.
+        """
+        record = self._directory.read("data")
+        part, notes = read_part(
+            "evaluation",
+            source,
+            self.model.assembly.task,
+            Columns(record["columns"]["input"], record["columns"]["target"]),
+            modality=self.model.assembly.spec.modality,
+            encoding=self.config["encoding"],
+        )
+        return self.evaluate_part(part, notes, batch_size)
+
+    def evaluate_part(self, part: Part, notes: Sequence[str], batch_size: int) -> Report:
+        """`evaluate` for data that has been read and checked."""
+        answers = predict_batches(self.model, part.inputs, batch_size)
+        return make_report(part, self.model.assembly.task.evaluate(part.encoded, answers), notes)
+
+    def predict(self, source: Any, *, batch_size: int = 32) -> list[dict[str, Any]]:
+        """The task's answers for raw inputs, in their order.
+
+        Args:
+            source: a raw input, a sequence of them, or anything else that `kerasft.data.read` takes (a `Path` for a
+                file: a string is always a raw input).
+            batch_size: examples per batch; changes speed and memory only.
+
+        Returns:
+            For single-label classification ``{"label": str, "score": float, "probabilities": {label: float}}``.
+
+        Raises:
+            DataError: with every input that is missing or blank.
+        """
+        inputs = self._read_inputs(source)
+        answers = predict_batches(self.model, inputs, batch_size)
+        return [self._plain(answers, i) for i in range(len(inputs))]
+
+    def export(self, out: str | Path, *, overwrite: bool = False) -> Path:
+        """Writes a SavedModel that serves raw inputs without kerasft, after comparing it with this model.
+
+        The comparison runs in a fresh process, on the examples of ``samples.json``.
+
+        Args:
+            out: directory to write.
+            overwrite: replace an earlier export.
+
+        Raises:
+            ExportError: it could not be written, or its answers differ.
+        """
+        from kerasft.export.savedmodel import export_run
+
+        return export_run(self, Path(out), overwrite=overwrite)
+
+    @property
+    def samples(self) -> list[Any]:
+        """A few real inputs of the evaluation data, kept to check exports with."""
+        return self._directory.read("samples")["inputs"]
+
+    def _read_inputs(self, source: Any) -> list[Any]:
+        modality = self.model.assembly.spec.modality
+        raw = [source] if isinstance(source, str) else source
+        if isinstance(raw, (list, tuple)) and all(isinstance(item, str) for item in raw):
+            source = {modality: list(raw)}
+        examples = data.read(source, encoding=self.config["encoding"])
+        trained_on = self._directory.read("data")["columns"]["input"]
+        columns = data.infer_columns(
+            examples,
+            modality=modality,
+            input_column=trained_on if trained_on in examples.columns else None,
+            with_target=False,
+        )
+        problems = check_inputs(examples, columns.input, modality)
+        if problems:
+            raise DataError(f"{len(problems)} inputs cannot be predicted on.", problems)
+        return examples.column(columns.input)
+
+    def _plain(self, answers: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
+        row = {name: values[index] for name, values in answers.items()}
+        plain = {name: v.decode() if isinstance(v, bytes) else v.tolist() for name, v in row.items()}
+        labels = getattr(self.model.assembly.task, "labels", None)
+        if labels and "probabilities" in plain:
+            plain["probabilities"] = dict(zip(labels, plain["probabilities"], strict=True))
+        return plain
+
+
+def load(directory: str | Path) -> Run:
+    """Opens a run: builds its model and reads the best weights.
+
+    Needs neither the network nor the cache: a run keeps the files its backbone is built from.
+
+    Args:
+        directory: of the run.
+
+    Raises:
+        RunError: not a run, or one that stopped before it kept any weights.
+        UnknownNameError: its backbone or task is no longer installed.
+    """
+    records = RunDirectory(Path(directory)).open()
+    backbone, task = records.read("backbone"), records.read("task")
+    spec = host.load().backbone(backbone["name"])
+    found = Pretrained(
+        spec=spec,
+        name=backbone["reference"],
+        source=backbone["source"],
+        directory=records.backbone_files if records.backbone_files.exists() else None,
+        options=backbone["options"],
+    )
+    task_spec = host.load().task(task["name"])
+    made_task = load_object(task_spec.factory, f"task {task['name']}")(**task["config"])
+    model = modeling.assemble(spec, found.create(weights=False), made_task, found.source)
+    weights = records.best_weights if records.best_weights.exists() else records.last_weights
+    if not weights.exists():
+        raise RunError(f"{directory} has no weights: training stopped before the end of its first epoch.")
+    model.load_weights(weights)
+    return Run(records, model)
+
+
+def keep_samples(part: Part, limit: int = 32) -> list[Any]:
+    """Inputs spread evenly over a part."""
+    step = max(1, len(part) // limit)
+    return list(part.inputs[::step][:limit])

@@ -1,0 +1,297 @@
+"""`finetune`: from names and data to a finished run."""
+
+import inspect
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+import kerasft
+from kerasft import host, modeling, pretrained
+from kerasft.engine import callbacks as own
+from kerasft.engine import optim
+from kerasft.engine.directory import RunDirectory, versions
+from kerasft.engine.html import write_html
+from kerasft.engine.pipeline import training_batches
+from kerasft.engine.plan import BatchPlan
+from kerasft.engine.prepare import Part, Prepared, prepare
+from kerasft.engine.progress import ProgressLines
+from kerasft.engine.run import Run, keep_samples
+from kerasft.errors import Interrupted, UsageError
+
+
+def finetune(
+    backbone: str,
+    task: str,
+    train: Any,
+    *,
+    validation: Any = 0.1,
+    test: Any = None,
+    out: str | Path | None = None,
+    epochs: int = 3,
+    batch_size: int = 32,
+    learning_rate: float = 5e-5,
+    seed: int = 0,
+    input_column: str | None = None,
+    target_column: str | None = None,
+    encoding: str = "utf-8",
+    backbone_options: Mapping[str, Any] | None = None,
+    task_options: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    console: Console | None = None,
+) -> Run:
+    """Fine-tunes all layers of a pretrained backbone with a fresh head, by Keras `fit`.
+
+    AdamW with warmup and linear decay; the epoch with the best validation metric is kept; the test data, or else the
+    validation data, are evaluated at the end. Everything is recorded in the run directory.
+
+    Args:
+        backbone: ``bert/minilm-l6``, a checkpoint directory, or a handle.
+        task: for example ``"classification"``.
+        train: anything `kerasft.data.read` takes: a file, a folder per class, a handle, lists, a DataFrame, `tf.data`.
+        validation: another source, a fraction between 0 and 1 to hold out of `train`, or None for none.
+        test: as `validation`.
+        out: run directory; by default a new one below ``runs``.
+        epochs: passes over the training data.
+        batch_size: examples per update.
+        learning_rate: its peak, after the warmup.
+        seed: of splits, order, head weights and dropout.
+        input_column, target_column: names, if they cannot be recognised.
+        encoding: of text files; several are tried in order, separated by commas.
+        backbone_options: for example ``{"length": 128}``.
+        task_options: for example ``{"mode": "multi-label"}``.
+        overwrite: replace a run in `out`.
+        callbacks: your own Keras callbacks.
+        console: for progress; stderr by default.
+
+    Returns:
+        The finished run, with the best weights loaded.
+
+    Raises:
+        DataError: with every problem of the data, before training begins.
+        UsageError: arguments are out of range or do not fit together.
+        RunError: `out` exists.
+        Interrupted: Ctrl-C; the model as it was is kept in the run directory.
+    """
+    _check_numbers(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
+    console = console or Console(stderr=True)
+    found = pretrained.locate(backbone)
+    made_task = modeling.create_task(found.spec, task, task_options or {})
+    out = Path(out) if out else _new_directory(task, backbone)
+    prepared = prepare(
+        made_task,
+        modality=found.spec.modality,
+        train=train,
+        validation=validation,
+        test=test,
+        input_column=input_column,
+        target_column=target_column,
+        encoding=encoding,
+        seed=seed,
+    )
+    keras.utils.set_random_seed(seed)
+    built = found.create(**(backbone_options or {}))
+    model = modeling.assemble(found.spec, built, made_task, found.source)
+
+    directory = RunDirectory(out)
+    directory.create(overwrite)
+    config = {
+        "kerasft": kerasft.__version__,
+        "backbone": backbone,
+        "task": task,
+        "train": _source_name(train),
+        "validation": _source_name(validation),
+        "test": _source_name(test),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "input_column": prepared.columns.input,
+        "target_column": prepared.columns.target,
+        "encoding": encoding,
+        "backbone_options": dict(backbone_options or {}),
+        "task_options": dict(task_options or {}),
+    }
+    notes = [*built.notes, *prepared.notes, *_data_notes(model, prepared)]
+    _record(directory, config, found, model, prepared, task)
+    for note in notes:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+
+    run = Run(directory, model, notes)
+    started = time.monotonic()
+    _fit(run, prepared, config, [*host.load().callbacks(run), *callbacks], console)
+    seconds = time.monotonic() - started
+    model.load_weights(directory.best_weights)
+    _finish(run, prepared, config, seconds)
+    return run
+
+
+def repeat(config: Mapping[str, Any], **changes: Any) -> Run:
+    """`finetune` with the arguments recorded in a ``config.json``, and `changes` to them.
+
+    Raises:
+        UsageError: the data were Python objects, which no file can bring back.
+    """
+    arguments = {
+        name: value for name, value in config.items() if name in inspect.signature(finetune).parameters
+    }
+    arguments.update(changes)
+    for name in ("train", "validation", "test"):
+        if isinstance(arguments.get(name), dict):
+            kind = arguments[name]["python"]
+            raise UsageError(f"{name} was a Python {kind}: give it again with --{name} or from Python.")
+    return finetune(**arguments)
+
+
+def _fit(
+    run: Run,
+    prepared: Prepared,
+    config: Mapping[str, Any],
+    extra: Sequence[keras.callbacks.Callback],
+    console: Console,
+) -> None:
+    model, task, directory = run.model, run.model.assembly.task, RunDirectory(run.directory)
+    epochs, batch_size = config["epochs"], config["batch_size"]
+    plan = BatchPlan(examples=len(prepared.train), batch_size=batch_size, seed=config["seed"])
+    monitor, mode = task.monitor
+    progress = ProgressLines(epochs=epochs, steps=plan.steps, examples=plan.examples, console=console)
+    model.compile(
+        optimizer=optim.adamw(model, learning_rate=config["learning_rate"], steps=plan.steps * epochs),
+        loss=task.loss(),
+        metrics=task.metrics(),
+        jit_compile=False,  # XLA would compile anew for every length of batch
+    )
+    directory.write("status", {"status": "running"})
+    try:
+        model.fit(
+            training_batches(model.assembly, prepared.train.inputs, prepared.train.encoded, plan, epochs),
+            epochs=epochs,
+            steps_per_epoch=plan.steps,
+            validation_data=_validation(model, prepared.validation, batch_size),
+            callbacks=[
+                own.BestWeights(directory, monitor, mode),
+                own.History(directory),
+                own.StopAtNaN(),
+                progress,
+                *extra,
+            ],
+            shuffle=False,  # the batch plan has shuffled
+            verbose=0,
+        )
+    except KeyboardInterrupt as interrupt:
+        own.save_weights(model, directory.last_weights)
+        directory.write("status", {"status": "interrupted"})
+        raise Interrupted(
+            f"Interrupted. The model as it was is kept: evaluate, predict and export work on {run.directory}.\n"
+            f"To train from the start again: kerasft finetune --config {run.directory}/config.json --overwrite "
+            f"--out {run.directory}"
+        ) from interrupt
+    except BaseException:
+        directory.write("status", {"status": "failed"})
+        raise
+    finally:
+        progress.stop()
+
+
+def _validation(model: keras.Model, part: Part | None, batch_size: int) -> tf.data.Dataset | None:
+    if part is None:
+        return None
+    plan = BatchPlan(examples=len(part), batch_size=batch_size)
+    return training_batches(model.assembly, part.inputs, part.encoded, plan)
+
+
+def _finish(run: Run, prepared: Prepared, config: Mapping[str, Any], seconds: float) -> None:
+    directory = RunDirectory(run.directory)
+    part = prepared.test or prepared.validation or prepared.train
+    report = run.evaluate_part(part, run.notes, config["batch_size"])
+    directory.write("report", {**report.to_json(), "training_seconds": round(seconds, 1)})
+    write_html(
+        run.directory / "report.html", report=report, history=run.history, config=config, seconds=seconds
+    )
+    directory.write("samples", {"inputs": keep_samples(part)})
+    directory.write("status", {"status": "finished"})
+
+
+def _record(
+    directory: RunDirectory,
+    config: Mapping[str, Any],
+    found: pretrained.Pretrained,
+    model: keras.Model,
+    prepared: Prepared,
+    task: str,
+) -> None:
+    directory.write("config", config)
+    directory.write("versions", versions())
+    directory.write_backbone_files(model.assembly.backbone.files)
+    directory.write("task", {"name": task, "config": model.assembly.task.get_config()})
+    directory.write(
+        "backbone",
+        {
+            "name": found.spec.name,
+            "reference": found.name,
+            "source": found.source,
+            "options": {**found.options, **config["backbone_options"]},
+        },
+    )
+    directory.write(
+        "data",
+        {
+            "columns": {"input": prepared.columns.input, "target": prepared.columns.target},
+            "examples": {part.name: len(part) for part in prepared.parts},
+            "sha256": prepared.fingerprints(),
+            "duplicates": prepared.duplicates,
+        },
+    )
+
+
+def _data_notes(model: keras.Model, prepared: Prepared) -> list[str]:
+    """Duplicates across parts, and inputs longer than the model reads."""
+    notes = [
+        f"{count} of {len(later)} {later.name} inputs also stand in an earlier part ({pair}): figures on them flatter."
+        for pair, count in prepared.duplicates.items()
+        for later in prepared.parts
+        if count and pair.endswith(later.name)
+    ]
+    counter = getattr(model.assembly.backbone.preprocess, "truncated", None)
+    if counter is not None:
+        for part in prepared.parts:
+            batches = tf.data.Dataset.from_tensor_slices(list(part.inputs)).batch(256)
+            cut = sum(int(np.sum(batch)) for batch in batches.map(counter).as_numpy_iterator())
+            if cut:
+                notes.append(
+                    f"{cut} of {len(part)} {part.name} inputs are longer than the model reads and are cut."
+                )
+    return notes
+
+
+def _source_name(source: Any) -> Any:
+    """A source as JSON: what can be read again as it is, anything else by its type."""
+    if source is None or isinstance(source, (str, float)):
+        return source
+    return str(source) if isinstance(source, Path) else {"python": type(source).__name__}
+
+
+def _new_directory(task: str, backbone: str) -> Path:
+    name = "-".join(part for part in backbone.replace(":", "/").split("/") if part.strip("."))
+    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{task}-{name}"
+
+
+def _check_numbers(*, epochs: int, batch_size: int, learning_rate: float, seed: int) -> None:
+    wrong = []
+    if epochs < 1:
+        wrong.append(f"epochs must be 1 or more. Received: {epochs}")
+    if batch_size < 1:
+        wrong.append(f"batch_size must be 1 or more. Received: {batch_size}")
+    if not 0.0 < learning_rate < float("inf"):
+        wrong.append(f"learning_rate must be a finite number above 0. Received: {learning_rate}")
+    if seed < 0:
+        wrong.append(f"seed must be 0 or more. Received: {seed}")
+    if wrong:
+        raise UsageError("\n".join(wrong))

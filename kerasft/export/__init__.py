@@ -1,0 +1,1 @@
+"""A trained model for places where kerasft is not installed."""

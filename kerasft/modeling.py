@@ -1,0 +1,149 @@
+"""A backbone and a task become one Keras model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasft import features, host, pretrained
+from kerasft.backbone import Backbone, Encoded, Group
+from kerasft.errors import PluginError, UsageError
+from kerasft.specs import BackboneSpec, TaskSpec, load_object
+from kerasft.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """The parts of a model, kept beside it as ``model.assembly``.
+
+    Args:
+        spec: of the backbone.
+        backbone: encoder, groups and preprocessing.
+        task: head, loss, decoding.
+        groups: every group of layers with weights, shallow → deep, the head last.
+        source: the handle the weights came from; empty if they were made here.
+    """
+
+    spec: BackboneSpec
+    backbone: Backbone
+    task: Task
+    groups: Sequence[Group]
+    source: str
+
+
+def build(
+    backbone: str,
+    task: str | Task,
+    *,
+    backbone_options: Mapping[str, Any] | None = None,
+    **task_options: Any,
+) -> keras.Model:
+    """A `keras.Model` from preprocessed inputs to logits, with pretrained weights and a fresh head.
+
+    It is an ordinary functional model: ``compile`` and ``fit`` train it on what `kerasft.dataset` gives.
+
+    Args:
+        backbone: ``bert/minilm-l6``, a checkpoint directory, or a handle.
+        task: name of a task, or a `Task` made by yourself.
+        backbone_options: for the backbone's factory, for example ``{"length": 128}``.
+        task_options: for the task's factory, for example ``labels=["ham", "spam"]``.
+
+    Raises:
+        UnknownNameError: no such backbone, preset, task or option.
+        UsageError: the task requires a feature the backbone neither provides nor bridges.
+
+    Example::
+
+        model = kerasft.build("bert/minilm-l6", "classification", labels=["ham", "spam"])
+        model.compile("adamw", model.assembly.task.loss(), metrics=["accuracy"])
+        model.fit(kerasft.dataset(model, texts, labels, batch_size=32))
+    """
+    found = pretrained.locate(backbone)
+    made = create_task(found.spec, task, task_options) if isinstance(task, str) else task
+    return assemble(found.spec, found.create(**(backbone_options or {})), made, found.source)
+
+
+def create_task(spec: BackboneSpec, name: str, options: Mapping[str, Any]) -> Task:
+    """The task of this name, once it is sure to stand on the backbone.
+
+    Raises:
+        UnknownNameError: no such task.
+        UsageError: the backbone cannot give what the task requires.
+    """
+    task_spec: TaskSpec = host.load().task(name)
+    explanation = features.explain(spec, task_spec)
+    if not explanation.works:
+        raise UsageError("\n  ".join([f"{name} cannot stand on {spec.name}:", *explanation.lines]))
+    return pretrained.call_factory(load_object(task_spec.factory, f"task {name}"), f"task {name}", options)
+
+
+def assemble(spec: BackboneSpec, backbone: Backbone, task: Task, source: str = "") -> keras.Model:
+    """Puts the task's head on the backbone, with a bridge where a feature is missing."""
+    outputs = backbone.model.output
+    if not isinstance(outputs, dict) or not set(outputs) <= set(spec.provides):
+        raise PluginError(
+            f"backbone {spec.name}: expected an output dict with keys from {', '.join(spec.provides)}. "
+            f"Received: {sorted(outputs) if isinstance(outputs, dict) else type(outputs).__name__}"
+        )
+    logits = task.head({**_bridged(backbone.model), **outputs})
+    model = keras.Model(backbone.model.input, logits, name="kerasft")
+    known = set(map(id, backbone.model.layers))
+    head = [layer for layer in model.layers if id(layer) not in known]
+    groups = (*backbone.groups, Group("head", head))
+    model.assembly = Assembly(spec=spec, backbone=backbone, task=task, groups=groups, source=source)
+    return model
+
+
+def _bridged(model: keras.Model) -> dict[str, Any]:
+    """The core's two bridges, made from whatever the backbone provides."""
+    outputs = model.output
+    source = features.bridge_source("pooled", tuple(outputs))
+    if source == "tokens":
+        mask = model.input["padding_mask"]
+        return {
+            "pooled": keras.layers.GlobalAveragePooling1D(name="tokens_to_pooled")(
+                outputs["tokens"], mask=mask
+            )
+        }
+    if source == "spatial":
+        return {"pooled": keras.layers.GlobalAveragePooling2D(name="spatial_to_pooled")(outputs["spatial"])}
+    return {}
+
+
+def dataset(
+    model: keras.Model,
+    inputs: Sequence[Any],
+    targets: Sequence[Any],
+    *,
+    batch_size: int = 32,
+    shuffle_seed: int | None = None,
+) -> tf.data.Dataset:
+    """Raw inputs and targets as the batches that the model's own `fit` and `evaluate` take.
+
+    Args:
+        model: from `build`.
+        inputs: raw inputs, for example strings.
+        targets: as they stand in data, for example label names. The task learns its label space from them if it has
+            none yet; give ``labels=`` to `build`, since the head's width depends on it.
+        batch_size: examples per batch.
+        shuffle_seed: order of the examples, another one in each pass; None keeps the order given.
+
+    Returns:
+        Batches ``(inputs by name, aligned targets)``; one pass.
+    """
+    from kerasft.engine.pipeline import training_batches
+    from kerasft.engine.plan import BatchPlan
+
+    task = model.assembly.task
+    encoded = task.encode(targets, lambda i: f"example {i}")
+    plan = BatchPlan(examples=len(inputs), batch_size=batch_size, seed=shuffle_seed)
+    return training_batches(model.assembly, inputs, encoded, plan)
+
+
+def answers(model: keras.Model, raw: tf.Tensor) -> dict[str, tf.Tensor]:
+    """From raw inputs to the task's answers in graph operations: prediction and the exported model are this."""
+    encoded: Encoded = model.assembly.backbone.preprocess(raw)
+    logits = model(dict(encoded.inputs), training=False)
+    return model.assembly.task.decode(logits, encoded.alignment)

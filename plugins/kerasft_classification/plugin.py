@@ -1,0 +1,26 @@
+"""What this plugin brings. Light on purpose: `kerasft ls` imports it."""
+
+from collections.abc import Iterable
+
+import kerasft
+
+
+@kerasft.hookimpl
+def kerasft_tasks() -> Iterable[kerasft.TaskSpec]:
+    """One task for single-label, multi-label and regression targets, over text and images alike."""
+    yield kerasft.TaskSpec(
+        name="classification",
+        requires=("pooled",),
+        factory="kerasft_classification.task:create",
+        summary="one label, several labels or a number per input",
+    )
+
+
+@kerasft.hookimpl
+def kerasft_recipes() -> Iterable[kerasft.RecipeSpec]:
+    """Scripts to copy."""
+    yield kerasft.RecipeSpec(
+        name="bbc_news_bert",
+        module="kerasft_recipes.bbc_news_bert",
+        summary="MiniLM on BBC News: train, evaluate, export, serve (what `kerasft demo` runs)",
+    )

@@ -1,0 +1,122 @@
+"""Exactly one label per input."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import stats
+from sklearn import metrics as sklearn_metrics
+
+from kerasft import Evaluation, Table
+from kerasft.task import Mistake, Where
+from kerasft_classification import labels as label_names
+from kerasft_classification.task import PooledTask
+
+
+class SingleLabel(PooledTask):
+    """Softmax classification.
+
+    Args:
+        labels: the label space in the order of the logits; learned from the training data when empty.
+        dropout: rate before the head while training, a fraction of 1.
+    """
+
+    target_names = ("label", "labels", "class", "category", "target", "y", "topic", "intent", "sentiment")
+    monitor = ("val_accuracy", "max")
+
+    def __init__(self, *, labels: Sequence[str] = (), dropout: float = 0.1):
+        super().__init__(dropout=dropout)
+        self.labels = [label_names.name(label) for label in labels]
+
+    @property
+    def units(self) -> int:
+        """One logit per label."""
+        return len(self.labels)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments for `create`."""
+        return {"mode": "single-label", "labels": self.labels, "dropout": self.dropout}
+
+    def strata(self, targets: Sequence[Any]) -> list[str]:
+        """The labels themselves."""
+        return [label_names.name(target) for target in targets]
+
+    def adapt(self, targets: Sequence[Any], where: Where) -> None:
+        """Takes the label space from the training data, unless it was given."""
+        if not self.labels:
+            self.labels = label_names.ordered(set(self.strata(targets)))
+        label_names.check_two_classes(self.labels)
+
+    def encode(self, targets: Sequence[Any], where: Where) -> np.ndarray:
+        """int32 of shape ``(examples,)``."""
+        position = {label: i for i, label in enumerate(self.labels)}
+        found = self.strata(targets)
+        outside = [(i, label) for i, label in enumerate(found) if label not in position]
+        if outside:
+            raise label_names.unknown(outside, self.labels, where)
+        return np.array([position[label] for label in found], np.int32)
+
+    def loss(self) -> keras.losses.Loss:
+        """Cross-entropy."""
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Accuracy."""
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def decode(self, logits: tf.Tensor, alignment: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """``label`` and ``score`` of shape ``(batch,)``, ``probabilities`` of shape ``(batch, labels)``."""
+        probabilities = tf.nn.softmax(logits)
+        best = tf.argmax(probabilities, axis=-1)
+        label = tf.gather(tf.constant(self.labels), best)
+        return {
+            "label": label,
+            "score": tf.reduce_max(probabilities, axis=-1),
+            "probabilities": probabilities,
+        }
+
+    def evaluate(self, targets: np.ndarray, answers: Mapping[str, np.ndarray]) -> Evaluation:
+        """Accuracy with a Wilson interval, macro F1, log loss, and precision, recall and F1 per label."""
+        probabilities = np.asarray(answers["probabilities"], np.float64)
+        predicted = probabilities.argmax(axis=1)
+        right = predicted == targets
+        every = np.arange(len(self.labels))
+        precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(
+            targets, predicted, labels=every, zero_division=0.0
+        )
+        of_target = probabilities[np.arange(len(targets)), targets]
+        interval = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+        wrong = sorted(np.flatnonzero(~right), key=lambda i: (of_target[i], i))
+        return Evaluation(
+            metrics={
+                "accuracy": float(right.mean()),
+                "f1": float(f1[support > 0].mean()),
+                "loss": float(-np.log(np.maximum(of_target, 1e-12)).mean()),
+            },
+            intervals={"accuracy": (float(interval.low), float(interval.high))},
+            tables=[
+                Table(
+                    "Per label",
+                    ("label", "precision", "recall", "f1", "examples"),
+                    [
+                        (label, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
+                        for i, label in enumerate(self.labels)
+                    ],
+                )
+            ],
+            confusion=(
+                self.labels,
+                sklearn_metrics.confusion_matrix(targets, predicted, labels=every).tolist(),
+            ),
+            mistakes=[
+                Mistake(
+                    int(i),
+                    1.0 - float(of_target[i]),
+                    f"{self.labels[targets[i]]}, predicted {self.labels[predicted[i]]} "
+                    f"at {probabilities[i, predicted[i]]:.2f}",
+                )
+                for i in wrong
+            ],
+        )

@@ -1,0 +1,51 @@
+"""The classification task: which of its three modes to make, and what they share."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from kerasft import Task
+from kerasft.errors import UnknownNameError
+
+
+class PooledTask(Task):
+    """A linear head with dropout on the pooled feature.
+
+    Args:
+        dropout: rate before the head while training, a fraction of 1.
+    """
+
+    def __init__(self, *, dropout: float = 0.1):
+        self.dropout = dropout
+
+    @property
+    @abc.abstractmethod
+    def units(self) -> int:
+        """Width of the logits."""
+
+    def head(self, features: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
+        """Logits of shape ``(batch, units)``, float32 under any precision policy."""
+        x = keras.layers.Dropout(self.dropout, name="head_dropout")(features["pooled"])
+        return keras.layers.Dense(self.units, dtype="float32", name="logits")(x)
+
+
+def create(*, mode: str = "single-label", **options: Any) -> PooledTask:
+    """A classification task.
+
+    Args:
+        mode: ``"single-label"``, ``"multi-label"`` or ``"regression"``.
+        options: of the mode's class.
+
+    Raises:
+        UnknownNameError: there is no such mode.
+    """
+    from kerasft_classification.multi_label import MultiLabel
+    from kerasft_classification.regression import Regression
+    from kerasft_classification.single_label import SingleLabel
+
+    modes = {"single-label": SingleLabel, "multi-label": MultiLabel, "regression": Regression}
+    if mode not in modes:
+        raise UnknownNameError("classification mode", mode, modes)
+    return modes[mode](**options)
