@@ -6,6 +6,8 @@ Names are imported when first used (PEP 562), so that ``import kerasft`` costs n
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from kerasft.quiet import quiet_imports
+
 if TYPE_CHECKING:
     from kerasft.backbone import Backbone, Encoded, Group
     from kerasft.engine.phases import Phase
@@ -65,7 +67,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kerasft' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    with quiet_imports():
+        return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

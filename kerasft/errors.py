@@ -83,7 +83,7 @@ class RunError(KerasftError):
     """A run directory is missing, incomplete, or already in use."""
 
 
-class Interrupted(KerasftError):  # noqa: N818 - not a fault: the user pressed Ctrl-C
+class Interrupted(KerasftError):
     """Training was stopped by Ctrl-C; what was learned is kept."""
 
     exit_code = 130

@@ -1,7 +1,7 @@
 """The vocabulary between backbones and tasks.
 
-A backbone provides features, a task requires some. Third parties name their own ``vendor.name``. A feature that a backbone
-lacks can be bridged from another one; the core owns two bridges and no more.
+A backbone provides features, a task requires some. Third parties name their own ``vendor.name``. A feature that a
+backbone lacks can be bridged from another one; the core owns two bridges and no more.
 """
 
 from dataclasses import dataclass

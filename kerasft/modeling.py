@@ -102,11 +102,7 @@ def _bridged(model: keras.Model) -> dict[str, Any]:
     source = features.bridge_source("pooled", tuple(outputs))
     if source == "tokens":
         mask = model.input["padding_mask"]
-        return {
-            "pooled": keras.layers.GlobalAveragePooling1D(name="tokens_to_pooled")(
-                outputs["tokens"], mask=mask
-            )
-        }
+        return {"pooled": keras.layers.GlobalAveragePooling1D(name="tokens_to_pooled")(outputs["tokens"], mask=mask)}
     if source == "spatial":
         return {"pooled": keras.layers.GlobalAveragePooling2D(name="spatial_to_pooled")(outputs["spatial"])}
     return {}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kerasft.errors import PluginError
+from kerasft.quiet import quiet_imports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,8 @@ def load_object(reference: str, owner: str) -> Any:
     """
     module_name, _, attribute = reference.partition(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        with quiet_imports():
+            return getattr(importlib.import_module(module_name), attribute)
     except Exception as error:
         raise PluginError(f"{owner}: cannot import {reference!r}: {type(error).__name__}: {error}") from error
 

@@ -20,9 +20,7 @@ def check_text(examples: Examples, column: str) -> list[str]:
     if pa.types.is_null(values.type):
         return [f"{examples.where(i)}: {column} is missing" for i in range(len(examples))]
     if not is_text(values.type):
-        return [
-            f"column {column!r} of {examples.source} holds {values.type}, not text: {values[0].as_py()!r}"
-        ]
+        return [f"column {column!r} of {examples.source} holds {values.type}, not text: {values[0].as_py()!r}"]
     return _missing_or_blank(examples, column, values)
 
 

@@ -94,9 +94,7 @@ def infer_columns(
     rule = INPUTS.get(modality, InputRule(frozenset({modality}), lambda column, other: False))
     columns = [name for name in examples.columns if name.strip().lower() not in ROW_NAMES]
     target = target_column or _well_known(columns, target_names, input_column)
-    found = (
-        input_column or _well_known(columns, rule.names, target) or _obvious(examples, columns, target, rule)
-    )
+    found = input_column or _well_known(columns, rule.names, target) or _obvious(examples, columns, target, rule)
     if not with_target and target_column is None:
         target = None
     elif found and target is None:

@@ -33,9 +33,7 @@ def read_folder(path: Path, source: str, encoding: str) -> Examples:
     table = pa.table(
         {"text": [each.text for each in decoded], "label": [file.parent.name for file in files]},
     )
-    return Examples(
-        table, source, encoding_notes(used, encoding) + _unread(folders, path, source), names.__getitem__
-    )
+    return Examples(table, source, encoding_notes(used, encoding) + _unread(folders, path, source), names.__getitem__)
 
 
 def _visible(folder: Path) -> list[Path]:

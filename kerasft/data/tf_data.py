@@ -27,9 +27,7 @@ def read_tf_data(dataset: Any) -> Examples:
     specs = _named(dataset.element_spec)
     for name, spec in specs.items():
         if not isinstance(spec, tf.TensorSpec | tf.RaggedTensorSpec) or spec.shape.rank is None:
-            raise UsageError(
-                f"Column {name!r} of the {_NAME} must be dense or ragged of known rank, not {spec}."
-            )
+            raise UsageError(f"Column {name!r} of the {_NAME} must be dense or ragged of known rank, not {spec}.")
     batched = all(spec.shape.rank > 0 for spec in specs.values())
     columns: dict[str, list] = {name: [] for name in specs}
     for element in dataset.as_numpy_iterator():

@@ -59,9 +59,7 @@ class RunDirectory:
         """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             if not self._is_run():
-                raise RunError(
-                    f"{self.path} exists and is not a run; nothing was changed. Choose another --out."
-                )
+                raise RunError(f"{self.path} exists and is not a run; nothing was changed. Choose another --out.")
             if not overwrite:
                 raise RunError(
                     f"{self.path} already holds a run. Choose another --out, or replace it with --overwrite."

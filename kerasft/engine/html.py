@@ -48,9 +48,7 @@ def write_html(
 
 def _curves(history: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
     """One plot per metric, training and validation in it."""
-    names = [
-        name for name in (history[0] if history else ()) if name != "epoch" and not name.startswith("val_")
-    ]
+    names = [name for name in (history[0] if history else ()) if name != "epoch" and not name.startswith("val_")]
     return [_curve(name, history) for name in names]
 
 
@@ -61,8 +59,7 @@ def _curve(name: str, history: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     low = min(min(values) for values in series.values())
     high = max(max(values) for values in series.values())
     lines = [
-        {"label": label, "colour": _COLOURS[label], **_line(values, low, high)}
-        for label, values in series.items()
+        {"label": label, "colour": _COLOURS[label], **_line(values, low, high)} for label, values in series.items()
     ]
     return {"name": name, "low": f"{low:.3g}", "high": f"{high:.3g}", "epochs": len(history), "lines": lines}
 

@@ -2,7 +2,7 @@
 
 import keras
 
-# A tenth of all steps: the warmup that BERT's authors published for fine-tuning (Devlin et al. 2018, run_classifier.py).
+# Share of all steps: the warmup of BERT's own fine-tuning script (Devlin et al. 2018, run_classifier.py).
 WARMUP_FRACTION = 0.1
 WEIGHT_DECAY = 0.01
 

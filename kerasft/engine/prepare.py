@@ -41,7 +41,7 @@ class Prepared:
     Args:
         columns: which columns are used.
         train, validation, test: the parts; the last two may be None.
-        duplicates: how many inputs of each later part also stand in an earlier one, by ``"train → test"``.
+        seen: for validation and test, positions of the inputs that also stand in an earlier part.
         notes: one line each.
     """
 
@@ -49,7 +49,7 @@ class Prepared:
     train: Part
     validation: Part | None
     test: Part | None
-    duplicates: dict[str, int]
+    seen: dict[str, np.ndarray]
     notes: list[str]
 
     @property
@@ -122,7 +122,7 @@ def prepare(
         train=parts[0],
         validation=by_name.get("validation"),
         test=by_name.get("test"),
-        duplicates=_duplicates(by_name),
+        seen=_seen([by_name[name] for name in ("train", "validation", "test") if name in by_name]),
         notes=notes,
     )
 
@@ -191,10 +191,12 @@ def _encode(parts: Sequence[Part], task: Task) -> None:
         raise DataError("The targets do not fit the task; nothing was trained.", problems)
 
 
-def _duplicates(parts: dict[str, Part]) -> dict[str, int]:
+def _seen(parts: Sequence[Part]) -> dict[str, np.ndarray]:
     """Only for text: other inputs are compared by what reads them."""
-    found = {}
-    for earlier, later in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        if earlier in parts and later in parts and isinstance(parts[earlier].inputs[0], str):
-            found[f"{earlier} → {later}"] = len(data.duplicates(parts[earlier].inputs, parts[later].inputs))
+    found: dict[str, np.ndarray] = {}
+    earlier = list(parts[0].inputs)
+    for part in parts[1:]:
+        if isinstance(earlier[0], str):
+            found[part.name] = data.duplicates(earlier, part.inputs)
+        earlier += part.inputs
     return found

@@ -29,7 +29,7 @@ class ProgressLines(keras.callbacks.Callback):
         self._console = console
         self._bar: Progress | None = None
         self._done = 0
-        self._started = self._printed = 0.0
+        self._started = self._printed = self._warm = 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -48,6 +48,8 @@ class ProgressLines(keras.callbacks.Callback):
         """Moves the line."""
         self._done += 1
         now = time.monotonic()
+        if self._done == 1:
+            self._warm = now  # the first step traces the graph: it says nothing about the speed of the others
         epoch = (self._done - 1) // self._steps + 1
         where = f"epoch {epoch}/{self._epochs} step {batch + 1}/{self._steps}"
         if self._bar:
@@ -76,9 +78,11 @@ class ProgressLines(keras.callbacks.Callback):
             self._bar = None
 
     def _describe(self, logs: Mapping[str, Any] | None, now: float) -> str:
-        seconds = max(now - self._started, 1e-9)
-        left = seconds / self._done * (self._steps * self._epochs - self._done)
-        speed = self._done / self._steps * self._examples / seconds
+        if self._done == 1:
+            return _figures(logs or {})
+        step = (now - self._warm) / (self._done - 1)
+        left = step * (self._steps * self._epochs - self._done)
+        speed = self._examples / self._steps / max(step, 1e-9)
         return f"{clock(left)} left  {_figures(logs or {})}  {speed:.0f} examples/s"
 
 

@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table as RichTable
+
 from kerasft.engine.prepare import Part
 from kerasft.task import Evaluation, Table
 
-_MISTAKES = 20  # kept in a report; the terminal shows five
+_MISTAKES = 20  # kept in a report
+_MISTAKES_PRINTED = 5
+_WIDTH = 90  # characters of an input shown in the terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +28,8 @@ class Report:
         tables: of the task.
         confusion: ``{"labels": […], "counts": [[…]]}`` with ``counts[true][predicted]``, or None.
         mistakes: the worst, worst first: ``{"where", "what", "input"}``.
+        unseen: ``{"examples", "metrics"}`` of the examples whose input does not also stand in the training data; None
+            when that is all of them, or unknown.
         notes: what the reader should know, one line each.
     """
 
@@ -34,6 +41,7 @@ class Report:
     tables: Sequence[Table] = ()
     confusion: Mapping[str, Any] | None = None
     mistakes: Sequence[Mapping[str, str]] = ()
+    unseen: Mapping[str, Any] | None = None
     notes: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -47,8 +55,31 @@ class Report:
             "tables": [table._asdict() for table in self.tables],
             "confusion": self.confusion,
             "mistakes": [dict(mistake) for mistake in self.mistakes],
+            "unseen": self.unseen,
             "notes": list(self.notes),
         }
+
+    def print(self, console: Console | None = None) -> None:
+        """Shows metrics, tables and the five worst mistakes in a terminal (stdout by default)."""
+        console = console or Console()
+
+        def line(text: str, style: str = "") -> None:
+            console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+        line(f"{self.part} data: {self.examples} examples from {self.source}")
+        for name, value in self.metrics.items():
+            low, high = self.intervals.get(name, (None, None))
+            line(f"  {name:<10} {value:.4f}" + ("" if low is None else f"   95 % interval {low:.4f} to {high:.4f}"))
+        if self.unseen:
+            figures = ", ".join(f"{name} {value:.4f}" for name, value in self.unseen["metrics"].items())
+            line(f"  on the {self.unseen['examples']} that do not also stand in the training data: {figures}")
+        for table in self.tables:
+            console.print(_rich_table(table))
+        if self.mistakes:
+            line("Most wrong:")
+        for mistake in self.mistakes[:_MISTAKES_PRINTED]:
+            line(f"  {mistake['where']}: {mistake['what']}")
+            line(f"    {mistake['input'][:_WIDTH]}", style="dim")
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Report":
@@ -57,7 +88,9 @@ class Report:
         return cls(**{**known, "tables": [Table(**table) for table in value.get("tables", ())]})
 
 
-def make_report(part: Part, evaluation: Evaluation, notes: Sequence[str]) -> Report:
+def make_report(
+    part: Part, evaluation: Evaluation, notes: Sequence[str], unseen: tuple[int, Evaluation] | None
+) -> Report:
     """Joins the task's figures with the examples they are about."""
     confusion = None
     if evaluation.confusion:
@@ -65,7 +98,7 @@ def make_report(part: Part, evaluation: Evaluation, notes: Sequence[str]) -> Rep
         confusion = {"labels": list(labels), "counts": [list(row) for row in counts]}
     return Report(
         part=part.name,
-        source=part.examples.source,
+        source=part.examples.source.partition("#")[0],  # without its pin
         examples=len(part),
         metrics=evaluation.metrics,
         intervals=evaluation.intervals,
@@ -79,6 +112,7 @@ def make_report(part: Part, evaluation: Evaluation, notes: Sequence[str]) -> Rep
             }
             for mistake in evaluation.mistakes[:_MISTAKES]
         ],
+        unseen={"examples": unseen[0], "metrics": dict(unseen[1].metrics)} if unseen else None,
         notes=notes,
     )
 
@@ -86,3 +120,12 @@ def make_report(part: Part, evaluation: Evaluation, notes: Sequence[str]) -> Rep
 def _shown(value: Any, limit: int = 300) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _rich_table(table: Table) -> RichTable:
+    shown = RichTable(title=table.title, title_justify="left", box=None, pad_edge=True)
+    for i, column in enumerate(table.columns):
+        shown.add_column(column, justify="left" if i == 0 else "right")
+    for row in table.rows:
+        shown.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
+    return shown

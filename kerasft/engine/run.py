@@ -77,10 +77,18 @@ class Run:
         )
         return self.evaluate_part(part, notes, batch_size)
 
-    def evaluate_part(self, part: Part, notes: Sequence[str], batch_size: int) -> Report:
-        """`evaluate` for data that has been read and checked."""
+    def evaluate_part(
+        self, part: Part, notes: Sequence[str], batch_size: int, seen: Sequence[int] | np.ndarray = ()
+    ) -> Report:
+        """`evaluate` for data that has been read and checked; `seen` are positions of inputs known from training."""
+        task = self.model.assembly.task
         answers = predict_batches(self.model, part.inputs, batch_size)
-        return make_report(part, self.model.assembly.task.evaluate(part.encoded, answers), notes)
+        unseen = None
+        if 0 < len(seen) < len(part):
+            rest = np.setdiff1d(np.arange(len(part)), seen)
+            evaluation = task.evaluate(part.encoded[rest], {name: values[rest] for name, values in answers.items()})
+            unseen = (len(rest), evaluation)
+        return make_report(part, task.evaluate(part.encoded, answers), notes, unseen)
 
     def predict(self, source: Any, *, batch_size: int = 32) -> list[dict[str, Any]]:
         """The task's answers for raw inputs, in their order.

@@ -139,9 +139,7 @@ def repeat(config: Mapping[str, Any], **changes: Any) -> Run:
     Raises:
         UsageError: the data were Python objects, which no file can bring back.
     """
-    arguments = {
-        name: value for name, value in config.items() if name in inspect.signature(finetune).parameters
-    }
+    arguments = {name: value for name, value in config.items() if name in inspect.signature(finetune).parameters}
     arguments.update(changes)
     for name in ("train", "validation", "test"):
         if isinstance(arguments.get(name), dict):
@@ -210,11 +208,10 @@ def _validation(model: keras.Model, part: Part | None, batch_size: int) -> tf.da
 def _finish(run: Run, prepared: Prepared, config: Mapping[str, Any], seconds: float) -> None:
     directory = RunDirectory(run.directory)
     part = prepared.test or prepared.validation or prepared.train
-    report = run.evaluate_part(part, run.notes, config["batch_size"])
+    seen = prepared.seen.get(part.name, np.empty(0, np.int64))
+    report = run.evaluate_part(part, run.notes, config["batch_size"], seen)
     directory.write("report", {**report.to_json(), "training_seconds": round(seconds, 1)})
-    write_html(
-        run.directory / "report.html", report=report, history=run.history, config=config, seconds=seconds
-    )
+    write_html(run.directory / "report.html", report=report, history=run.history, config=config, seconds=seconds)
     directory.write("samples", {"inputs": keep_samples(part)})
     directory.write("status", {"status": "finished"})
 
@@ -246,7 +243,7 @@ def _record(
             "columns": {"input": prepared.columns.input, "target": prepared.columns.target},
             "examples": {part.name: len(part) for part in prepared.parts},
             "sha256": prepared.fingerprints(),
-            "duplicates": prepared.duplicates,
+            "also_in_an_earlier_part": {name: len(seen) for name, seen in prepared.seen.items()},
         },
     )
 
@@ -254,20 +251,18 @@ def _record(
 def _data_notes(model: keras.Model, prepared: Prepared) -> list[str]:
     """Duplicates across parts, and inputs longer than the model reads."""
     notes = [
-        f"{count} of {len(later)} {later.name} inputs also stand in an earlier part ({pair}): figures on them flatter."
-        for pair, count in prepared.duplicates.items()
-        for later in prepared.parts
-        if count and pair.endswith(later.name)
+        f"{len(prepared.seen[part.name])} of {len(part)} {part.name} inputs also stand in an earlier part."
+        for part in prepared.parts
+        if len(prepared.seen.get(part.name, ()))
     ]
     counter = getattr(model.assembly.backbone.preprocess, "truncated", None)
     if counter is not None:
+        counter = tf.function(counter, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
         for part in prepared.parts:
-            batches = tf.data.Dataset.from_tensor_slices(list(part.inputs)).batch(256)
-            cut = sum(int(np.sum(batch)) for batch in batches.map(counter).as_numpy_iterator())
+            batches = (part.inputs[start : start + 256] for start in range(0, len(part), 256))
+            cut = sum(int(np.sum(counter(tf.constant(batch)))) for batch in batches)
             if cut:
-                notes.append(
-                    f"{cut} of {len(part)} {part.name} inputs are longer than the model reads and are cut."
-                )
+                notes.append(f"{cut} of {len(part)} {part.name} inputs are longer than the model reads and are cut.")
     return notes
 
 

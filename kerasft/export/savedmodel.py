@@ -88,9 +88,7 @@ def serve_in_fresh_process(directory: Path, inputs: Sequence[Any]) -> dict[str, 
     return {name: np.array(values) for name, values in answers.items()}
 
 
-def compare(
-    expected: Mapping[str, np.ndarray], received: Mapping[str, np.ndarray], inputs: Sequence[Any]
-) -> None:
+def compare(expected: Mapping[str, np.ndarray], received: Mapping[str, np.ndarray], inputs: Sequence[Any]) -> None:
     """Asserts that two sets of answers agree: strings exactly, numbers within `TOLERANCE`.
 
     Raises:
@@ -121,9 +119,7 @@ def _replacing(out: Path, overwrite: bool) -> Iterator[Path]:
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not (out / _MANIFEST).exists():
-            raise ExportError(
-                f"{out} exists and is not an export; nothing was changed. Choose another --out."
-            )
+            raise ExportError(f"{out} exists and is not an export; nothing was changed. Choose another --out.")
         if not overwrite:
             raise ExportError(f"{out} already holds an export. Choose another --out, or use --overwrite.")
     try:

@@ -3,7 +3,8 @@
     python serve.py DIRECTORY < inputs.json > answers.json
 
 A script, not a module to import: it refuses to load kerasft, its plugins and keras_hub, which proves that an export
-needs none of them. (keras itself is a dependency of tensorflow, which looks for it when imported.) Inputs are a JSON list of strings; answers are ``{output name: [one value per input]}``.
+needs none of them. (keras itself is a dependency of tensorflow, which looks for it when imported.) Inputs are a JSON
+list of strings; answers are ``{output name: [one value per input]}``.
 """
 
 import importlib

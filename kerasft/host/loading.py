@@ -26,9 +26,7 @@ def load() -> Host:
     # Everything that metadata can decide is decided before the first plugin is imported.
     allowed = [found for found in installed if selected.allows(found)]
     refused = {found: reason for found in allowed if (reason := _refusal(found, allowed))}
-    return Host(
-        (_load_one(found, refused.get(found)) if found in allowed else _blocked(found)) for found in installed
-    )
+    return Host((_load_one(found, refused.get(found)) if found in allowed else _blocked(found)) for found in installed)
 
 
 def block(ids: Iterable[str]) -> None:
@@ -52,9 +50,7 @@ def _refusal(found: Found, allowed: list[Found]) -> Broken | None:
         return Broken("scan", found.problem)
     if found.api != str(API_VERSION):
         return Broken("version", f"it is written for kerasft.v{found.api}, this kerasft speaks {GROUP}")
-    rivals = [
-        other for other in allowed if other.id == found.id and other.api == found.api and not other.problem
-    ]
+    rivals = [other for other in allowed if other.id == found.id and other.api == found.api and not other.problem]
     if len(rivals) == 1:
         return None
     brought = " and ".join(f"{rival.distribution} {rival.version}" for rival in rivals)

@@ -30,13 +30,9 @@ class Host:
     def __init__(self, loaded: Iterable[tuple[Plugin, Contents]]):
         self._loaded = tuple(loaded)
         self.plugins = tuple(plugin for plugin, _ in self._loaded)
-        self._backbones = [
-            Provided(kind="backbone", plugin=p, spec=s) for p, c in self._loaded for s in c.backbones
-        ]
+        self._backbones = [Provided(kind="backbone", plugin=p, spec=s) for p, c in self._loaded for s in c.backbones]
         self._tasks = [Provided(kind="task", plugin=p, spec=s) for p, c in self._loaded for s in c.tasks]
-        self._recipes = [
-            Provided(kind="recipe", plugin=p, spec=s) for p, c in self._loaded for s in c.recipes
-        ]
+        self._recipes = [Provided(kind="recipe", plugin=p, spec=s) for p, c in self._loaded for s in c.recipes]
 
     @property
     def backbones(self) -> dict[str, BackboneSpec]:
@@ -87,9 +83,7 @@ class Host:
         short = _readings(reference, [(item.name, item) for item in self._backbones])
         if qualified:
             # "a/b" is a plugin's backbone, unless a backbone "a" with a preset "b" makes it mean two things.
-            short = [
-                (item, rest) for item, rest in short if rest in {preset.name for preset in item.spec.presets}
-            ]
+            short = [(item, rest) for item, rest in short if rest in {preset.name for preset in item.spec.presets}]
         match qualified + short:
             case [(item, rest)]:
                 return item.spec, rest
@@ -158,13 +152,9 @@ def _shortest(provided: Sequence[Provided[SpecT]]) -> dict[str, SpecT]:
     return dict(sorted(named.items()))
 
 
-def _readings(
-    reference: str, named: Iterable[tuple[str, Provided[SpecT]]]
-) -> list[tuple[Provided[SpecT], str]]:
+def _readings(reference: str, named: Iterable[tuple[str, Provided[SpecT]]]) -> list[tuple[Provided[SpecT], str]]:
     """The items whose name begins the reference, each with what follows the name."""
-    return [
-        (item, reference[len(name) + 1 :]) for name, item in named if f"{reference}/".startswith(f"{name}/")
-    ]
+    return [(item, reference[len(name) + 1 :]) for name, item in named if f"{reference}/".startswith(f"{name}/")]
 
 
 def _ambiguous(kind: str, name: str, readings: Iterable[tuple[Provided[Any], str]]) -> UsageError:

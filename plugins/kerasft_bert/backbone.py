@@ -29,7 +29,7 @@ def create(
     *,
     preset: str,
     weights: bool = True,
-    length: int = DEFAULT_LENGTH,
+    length: int | None = None,
     pooler: bool | None = None,
     seed: int = 0,
 ) -> Backbone:
@@ -39,8 +39,8 @@ def create(
         directory: a Hugging Face, KerasHub or kerasft checkpoint; None for the ``tiny`` preset.
         preset: for messages.
         weights: False builds the architecture without reading weights.
-        length: most tokens per text, special tokens included; longer texts are cut. At most what the checkpoint has
-            positions for.
+        length: most tokens per text, special tokens included; longer texts are cut. By default 256, or fewer if the
+            checkpoint has fewer positions, which is also the most it can be.
         pooler: give ``pooled`` from the checkpoint's pooler. By default it is given if the checkpoint has one and
             was not trained as a sentence encoder that averages its tokens.
         seed: of the ``tiny`` preset's random weights.
@@ -51,6 +51,7 @@ def create(
     """
     config, vocab, load = _tiny(seed) if directory is None else _read(directory, preset)
     longest = config["max_sequence_length"]
+    length = min(DEFAULT_LENGTH, longest) if length is None else length
     if not 3 <= length <= longest:
         raise UsageError(f"length must be from 3 to {longest} tokens for {preset}. Received: length={length}")
     if pooler and not config["pooler"]:
@@ -85,9 +86,7 @@ def _read(directory: Path, preset: str) -> tuple[dict[str, Any], Vocabulary, _Lo
         config = json.loads((directory / _CONFIG).read_text())
         return config, vocabulary.from_hugging_face(directory), _no_weights
     if not (directory / "config.json").exists():
-        raise AssetError(
-            f"{directory} ({preset}): no config.json. Expected a Hugging Face or KerasHub checkpoint."
-        )
+        raise AssetError(f"{directory} ({preset}): no config.json. Expected a Hugging Face or KerasHub checkpoint.")
     described = json.loads((directory / "config.json").read_text())
     if "registered_name" in described:
         return _read_keras_hub(directory, described)

@@ -1,7 +1,8 @@
 """BERT checkpoints in Hugging Face format: ``config.json`` and ``model.safetensors``.
 
-KerasHub reads these too, but refuses checkpoints without a pooler (as those of token classifiers are) and always computes
-the tanh approximation of GELU. Names on the left are those of `transformers.BertModel`, on the right KerasHub's.
+KerasHub reads these too, but refuses checkpoints without a pooler (as those of token classifiers are) and always
+computes the tanh approximation of GELU. In the tables below, names on the left are those of `transformers.BertModel`,
+names on the right KerasHub's.
 """
 
 import json
@@ -49,18 +50,14 @@ class Checkpoint:
         self._directory = directory
         described = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         if described.get("model_type") != "bert":
-            raise AssetError(
-                f"{directory}: expected a BERT. Received: model_type={described.get('model_type')!r}"
-            )
+            raise AssetError(f"{directory}: expected a BERT. Received: model_type={described.get('model_type')!r}")
         if described.get("position_embedding_type", "absolute") != "absolute":
             raise AssetError(
                 f"{directory}: expected absolute position embeddings. "
                 f"Received: position_embedding_type={described['position_embedding_type']!r}"
             )
         self._shards = _shards(directory)
-        self._prefix = next(
-            (p for p in _PREFIXES if p + "embeddings.word_embeddings.weight" in self._shards), ""
-        )
+        self._prefix = next((p for p in _PREFIXES if p + "embeddings.word_embeddings.weight" in self._shards), "")
         self.config: dict[str, Any] = {
             "num_layers": described["num_hidden_layers"],
             "num_heads": described["num_attention_heads"],
@@ -70,8 +67,7 @@ class Checkpoint:
             "num_segments": described.get("type_vocab_size", 2),
             "dropout": described.get("hidden_dropout_prob", 0.1),
             "activation": described.get("hidden_act", "gelu"),
-            "pooler": self._prefix + "pooler.dense.weight" in self._shards
-            and not _averages_tokens(directory),
+            "pooler": self._prefix + "pooler.dense.weight" in self._shards and not _averages_tokens(directory),
         }
 
     def load_into(self, encoder: keras.Model) -> None:
@@ -88,17 +84,13 @@ class Checkpoint:
             if array is None:
                 problems.append(f"{name}: not in the checkpoint, expected {tuple(variable.shape)}")
             elif array.size != np.prod(variable.shape):
-                problems.append(
-                    f"{name}: {array.shape} in the checkpoint does not fit {tuple(variable.shape)}"
-                )
+                problems.append(f"{name}: {array.shape} in the checkpoint does not fit {tuple(variable.shape)}")
             else:
                 # PyTorch keeps dense kernels as (out, in); heads are split in the order Keras keeps them.
                 kernel = array.T if path.endswith("/kernel") else array
                 variable.assign(kernel.reshape(variable.shape))
         if problems:
-            raise AssetError(
-                "\n  ".join([f"{self._directory}: the weights do not fit its config.json:", *problems])
-            )
+            raise AssetError("\n  ".join([f"{self._directory}: the weights do not fit its config.json:", *problems]))
 
     def _names(self, layers: int) -> Iterator[tuple[str, str]]:
         yield from _EMBEDDINGS.items()

@@ -39,9 +39,7 @@ def kerasft_backbones() -> Iterable[kerasft.BackboneSpec]:
                 summary="6 layers, 384 wide, lower-cased English sentence encoder (all-MiniLM-L6-v2)",
                 parameters=22_713_216,
             ),
-            kerasft.PresetSpec(
-                name="tiny", summary="random weights for tests: 2 layers, 32 wide", parameters=0
-            ),
+            kerasft.PresetSpec(name="tiny", summary="random weights for tests: 2 layers, 32 wide", parameters=0),
             *(
                 kerasft.PresetSpec(
                     name=name,

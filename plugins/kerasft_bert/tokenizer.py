@@ -121,9 +121,7 @@ class WordPiece(tf.Module):
             tf.logical_and(chars.kinds[1:] == unicode_tables.WORD, chars.kinds[:-1] == unicode_tables.WORD),
             chars.rows[1:] == chars.rows[:-1],
         )
-        opens = tf.cast(
-            tf.logical_not(tf.concat([tf.zeros_like(chars.kinds[:1], tf.bool), continues], 0)), tf.int64
-        )
+        opens = tf.cast(tf.logical_not(tf.concat([tf.zeros_like(chars.kinds[:1], tf.bool), continues], 0)), tf.int64)
         keep = chars.kinds != unicode_tables.SPACE
         return _Chars(*(tf.boolean_mask(field, keep) for field in chars)), tf.boolean_mask(opens, keep)
 

@@ -79,9 +79,7 @@ def from_keras_hub(directory: Path) -> Vocabulary:
     """
     path = directory / "assets" / "tokenizer" / "vocabulary.txt"
     if not path.exists():
-        raise AssetError(
-            f"{directory}: a KerasHub BERT preset keeps its vocabulary in {path.name}, which is missing."
-        )
+        raise AssetError(f"{directory}: a KerasHub BERT preset keeps its vocabulary in {path.name}, which is missing.")
     config = _read_json(directory / "tokenizer.json").get("config", {})
     return Vocabulary(tokens=_read_lines(path), lower_case=bool(config.get("lowercase", False)))
 

@@ -22,9 +22,7 @@ def ordered(names: set[str]) -> list[str]:
 def check_two_classes(found: Sequence[str]) -> None:
     """Raises DataError unless there is something to tell apart."""
     if len(found) < 2:
-        raise DataError(
-            f"Training needs at least two labels. Received: {', '.join(map(repr, found)) or 'none'} only."
-        )
+        raise DataError(f"Training needs at least two labels. Received: {', '.join(map(repr, found)) or 'none'} only.")
 
 
 def unknown(rows: Sequence[tuple[int, str]], known: Sequence[str], where: Where) -> DataError:

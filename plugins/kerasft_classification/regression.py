@@ -78,9 +78,7 @@ class Regression(PooledTask):
                 "rmse": float(np.sqrt((errors**2).mean())),
                 "r2": float(r2),
             },
-            mistakes=[
-                Mistake(i, float(errors[i]), f"{truth[i]:.4g}, predicted {predicted[i]:.4g}") for i in worst
-            ],
+            mistakes=[Mistake(i, float(errors[i]), f"{truth[i]:.4g}, predicted {predicted[i]:.4g}") for i in worst],
         )
 
 

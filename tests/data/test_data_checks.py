@@ -18,9 +18,7 @@ def test_null_and_blank_texts_are_listed_in_order(write):
 
 
 def test_columns_that_are_not_text():
-    examples = read(
-        pa.table({"number": [3, 4], "none": pa.nulls(2), "large": pa.array(["a", " "], pa.large_string())})
-    )
+    examples = read(pa.table({"number": [3, 4], "none": pa.nulls(2), "large": pa.array(["a", " "], pa.large_string())}))
     assert check_text(examples, "number") == ["column 'number' of pyarrow Table holds int64, not text: 3"]
     assert len(check_text(examples, "none")) == 2
     assert check_text(examples, "large") == ["pyarrow Table row 2: large is blank: ' '"]

@@ -10,9 +10,7 @@ def test_same_content_same_fingerprint(write):
     one = fingerprint(read(write("a.csv", "text,label\nx,a\ny é,\n")))
     assert one == fingerprint(read(write("sub/b.tsv", "text\tlabel\nx\ta\ny é\t\n")))
     assert one == fingerprint(read(write("c.jsonl", '{"label": "a", "text": "x"}\n{"text": "y é"}\n')))
-    chunked = pa.table(
-        {"text": pa.chunked_array([["x"], [], ["y é"]]).cast(pa.large_string()), "label": ["a", None]}
-    )
+    chunked = pa.table({"text": pa.chunked_array([["x"], [], ["y é"]]).cast(pa.large_string()), "label": ["a", None]})
     assert one == fingerprint(read(chunked))
     pq.write_table(chunked, "d.parquet", use_dictionary=True)
     assert one == fingerprint(read("d.parquet"))

@@ -10,9 +10,7 @@ from kerasft.errors import DataError
 
 def test_types_missing_keys_and_lines(write):
     examples = read(
-        write(
-            "a.jsonl", '{"text": "a\\u2028b", "y": 1}\n\n{"y": 2.5, "tags": ["p", "q"]}\n{"text": "\u2028"}'
-        )
+        write("a.jsonl", '{"text": "a\\u2028b", "y": 1}\n\n{"y": 2.5, "tags": ["p", "q"]}\n{"text": "\u2028"}')
     )
     assert examples.column("text") == ["a\u2028b", None, "\u2028"]
     assert examples.column("y") == [1.0, 2.5, None]

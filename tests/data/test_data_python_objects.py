@@ -48,9 +48,7 @@ def test_bad_lists():
         read([5])
     with pytest.raises(DataError, match="must be a dict; these are not:\n  list item 2: 'b'"):
         read([{"text": "a"}, "b"])
-    with pytest.raises(
-        DataError, match=r"column 'label', number: list item 2\n.*text: list item 1, list item 3"
-    ):
+    with pytest.raises(DataError, match=r"column 'label', number: list item 2\n.*text: list item 1, list item 3"):
         read([("a", "x"), ("b", 3), ("c", "y")])
 
 

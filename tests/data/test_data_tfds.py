@@ -96,9 +96,7 @@ def test_unknown_split_slice_and_version(data_dir):
         read(f"{data_dir}/tiny#split=trian")
     with pytest.raises(UsageError, match="cannot read split"):
         read(f"{data_dir}/tiny#split=train[oops]")
-    with pytest.raises(
-        UsageError, match=r"several datasets; choose one of its folders: single/1\.2\.0, tiny"
-    ):
+    with pytest.raises(UsageError, match=r"several datasets; choose one of its folders: single/1\.2\.0, tiny"):
         read(data_dir)
 
 

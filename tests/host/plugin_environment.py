@@ -70,7 +70,5 @@ class Environment:
 def pip(command: str, *arguments: str) -> None:
     """Runs pip, which must succeed."""
     quiet = ["--quiet", "--disable-pip-version-check"]
-    run = subprocess.run(
-        [sys.executable, "-m", "pip", command, *quiet, *arguments], capture_output=True, text=True
-    )
+    run = subprocess.run([sys.executable, "-m", "pip", command, *quiet, *arguments], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

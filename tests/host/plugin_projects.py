@@ -24,8 +24,7 @@ class Project:
         directory.mkdir(parents=True)
         directory.joinpath(f"{self.module}.py").write_text(self.source)
         groups = "".join(
-            f'[project.entry-points."{group}"]\n{id} = "{self.module}"\n'
-            for group, id in self.entry_points.items()
+            f'[project.entry-points."{group}"]\n{id} = "{self.module}"\n' for group, id in self.entry_points.items()
         )
         directory.joinpath("pyproject.toml").write_text(
             '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'

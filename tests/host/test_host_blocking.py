@@ -64,9 +64,7 @@ def test_none_blocks_the_first_party_plugins_like_any_other(environment: Environ
 
 
 @pytest.mark.parametrize("value", ["-helthy", "helthy", "-acme:helthy"])
-def test_a_name_that_matches_nothing_is_an_error_with_the_nearest(
-    value: str, environment: Environment
-) -> None:
+def test_a_name_that_matches_nothing_is_an_error_with_the_nearest(value: str, environment: Environment) -> None:
     run = environment.python("import kerasft.host; kerasft.host.load()", KERASFT_PLUGINS=value)
     assert run.returncode == 1
     assert f"There is no plugin named {value.lstrip('-')!r}" in run.stderr

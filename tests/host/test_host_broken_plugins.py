@@ -25,16 +25,10 @@ class Case:
 
 
 CASES = [
-    Case(
-        projects.IMPORT_CRASH, "import", "RuntimeError: boom on two lines", "RuntimeError: boom on\ntwo lines"
-    ),
+    Case(projects.IMPORT_CRASH, "import", "RuntimeError: boom on two lines", "RuntimeError: boom on\ntwo lines"),
     Case(projects.IMPORT_EXIT, "import", "SystemExit: 3", "sys.exit(3)"),
-    Case(
-        projects.HOOK_CRASH, "hooks", "LookupError: boom in the hook", 'raise LookupError("boom in the hook")'
-    ),
-    Case(
-        projects.MISSPELT, "hooks", "kerasft.v1 has no hook kerasft_backbone; did you mean kerasft_backbones?"
-    ),
+    Case(projects.HOOK_CRASH, "hooks", "LookupError: boom in the hook", 'raise LookupError("boom in the hook")'),
+    Case(projects.MISSPELT, "hooks", "kerasft.v1 has no hook kerasft_backbone; did you mean kerasft_backbones?"),
     Case(projects.UNMARKED, "hooks", "kerasft_tasks() lacks the marker @kerasft.hookimpl"),
     Case(projects.WRONG_ARGUMENT, "hooks", "trainer", "PluginValidationError"),
     Case(projects.NEXT_API, "version", "written for kerasft.v2, this kerasft speaks kerasft.v1"),

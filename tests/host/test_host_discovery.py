@@ -94,9 +94,7 @@ def test_the_order_is_that_of_ids_then_distributions(site: Path) -> None:
         ("[kerasft.v1]\nx = no module\n", ("no module", "1", "which is not a module")),
     ],
 )
-def test_what_one_distribution_declares(
-    entry_points: str, expected: tuple[str, str, str], site: Path
-) -> None:
+def test_what_one_distribution_declares(entry_points: str, expected: tuple[str, str, str], site: Path) -> None:
     distribution(site, "acme-x", "1.0", entry_points)
     (found,) = third_party()
     assert (found.module, found.api) == expected[:2]
@@ -128,9 +126,7 @@ def test_a_scan_failure_is_reported_like_any_other(install: Callable[..., Enviro
     metadata_file.unlink()
     probe = environment.probe()
     (line,) = probe.stderr
-    assert line.startswith(
-        "kerasft: plugin 'acme_healthy' of acme_healthy 3.1 failed in phase scan: cannot read"
-    )
+    assert line.startswith("kerasft: plugin 'acme_healthy' of acme_healthy 3.1 failed in phase scan: cannot read")
     assert probe.status("kerasft:bert") == "loaded"
 
 

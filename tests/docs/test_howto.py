@@ -1,0 +1,34 @@
+"""Every command of docs/howto.md runs as it stands there, in its order."""
+
+import json
+from pathlib import Path
+
+import pages
+
+
+def test_commands_run_in_order(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pages.write_reviews(tmp_path)
+    _write_checkpoint(Path("checkpoint"))
+
+    printed = {command: pages.run(command, monkeypatch, capsys) for command in pages.commands("docs/howto.md")}
+
+    assert len(printed) >= 10
+    for command, out in printed.items():
+        if " predict " in command:
+            assert [set(json.loads(line)) for line in out.splitlines()] == [{"label", "score", "probabilities"}] * 2
+        elif " finetune " in command:
+            assert "Report: runs/" in out
+        else:
+            assert "verified on" in out
+
+
+def _write_checkpoint(directory: Path) -> None:
+    """A KerasHub preset with random weights, as the page's ``./checkpoint``."""
+    import keras_hub
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
+    keras_hub.tokenizers.BertTokenizer(vocabulary, lowercase=True).save_to_preset(directory)
+    keras_hub.models.BertBackbone(
+        vocabulary_size=len(vocabulary), num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=32
+    ).save_to_preset(directory)
