@@ -121,8 +121,7 @@ def dataset(
     Args:
         model: from `build`.
         inputs: raw inputs, for example strings.
-        targets: as they stand in data, for example label names. The task learns its label space from them if it has
-            none yet; give ``labels=`` to `build`, since the head's width depends on it.
+        targets: as they stand in data, for example label names.
         batch_size: examples per batch.
         shuffle_seed: order of the examples, another one in each pass; None keeps the order given.
 

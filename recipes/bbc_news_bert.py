@@ -31,13 +31,12 @@ class Config:
 
     data: str = BBC_NEWS  # a folder per class, or a file with text and label columns
     backbone: str = "bert/minilm-l6"
-    out: str = "runs/bbc-news"
+    out: str | None = None  # by default a new directory below runs/
     epochs: int = 2
     batch_size: int = 32
     learning_rate: float = 1e-4
     length: int = 128  # tokens; the first lines of a news story tell what it is about
     seed: int = 0
-    overwrite: bool = False
 
 
 def main(cfg: Config) -> kerasft.Run:
@@ -55,11 +54,10 @@ def main(cfg: Config) -> kerasft.Run:
         learning_rate=cfg.learning_rate,
         seed=cfg.seed,
         backbone_options={"length": cfg.length},
-        overwrite=cfg.overwrite,
     )
     run.report.print()
 
-    exported = run.export(f"{cfg.out}/export")
+    exported = run.export(run.directory / "export")
     print(f"\nServed from {exported}, by a process that has only tensorflow and tensorflow-text:")
     answers = serve_in_fresh_process(exported, HEADLINES)
     for headline, label, score in zip(HEADLINES, answers["label"], answers["score"], strict=True):

@@ -3,7 +3,11 @@
 Importing this module costs little more than click, so that ``kerasft --help`` answers at once.
 """
 
+import contextlib
 import importlib
+import json
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -25,8 +29,33 @@ COMMANDS = {
 """Name and summary of each command; its code is ``kerasft.cli.<name>:command``."""
 
 
+_JSON = "kerasft.cli.json"  # in the context: whether --json was given
+
+
+@contextlib.contextmanager
+def _mistakes_as_json(ctx: click.Context) -> Iterator[None]:
+    """Mistakes in the arguments, which click shows on stderr, become a JSON object on stdout too if that was wanted."""
+    try:
+        yield
+    except click.ClickException as error:
+        if ctx.meta[_JSON]:
+            about = {"type": type(error).__name__, "message": error.format_message()}
+            print(json.dumps({"error": about, "exit_code": error.exit_code}, ensure_ascii=False))
+        raise
+
+
 class _LazyGroup(click.Group):
     """Imports a command's module when the command is used, not to list it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = args[: args.index("--")] if "--" in args else args
+        ctx.meta[_JSON] = "--json" in own
+        with _mistakes_as_json(ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _mistakes_as_json(ctx):
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -41,15 +41,26 @@ class BestWeights(keras.callbacks.Callback):
         self._monitor = monitor
         self._sign = 1.0 if mode == "max" else -1.0
         self._best = -math.inf
-        self.epoch = 0
+        self._epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves if this epoch is better than every one before."""
         value = (logs or {}).get(self._monitor)
         score = float(epoch) if value is None else self._sign * float(value)
         if score > self._best:
-            self._best, self.epoch = score, epoch + 1
-            save_weights(self.model, self._directory.best_weights)
+            self._best, self._epoch = score, epoch + 1
+            self._save()
+
+    def keep(self) -> str:
+        """Saves the weights as they are if no epoch has ended yet; says in words what is kept."""
+        if self._epoch:
+            return f"the best weights so far, of epoch {self._epoch}"
+        self._save()
+        return "the weights as they were in the first epoch"
+
+    def _save(self) -> None:
+        with files.atomic(self._directory.best_weights, suffix=".weights.h5") as temporary:
+            self.model.save_weights(temporary, overwrite=True)
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -60,9 +71,3 @@ class StopAtNaN(keras.callbacks.Callback):
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             raise KerasftError(f"The loss became {loss} at step {batch + 1}. Try a smaller learning rate.")
-
-
-def save_weights(model: keras.Model, path: Any) -> None:
-    """Keras weights, atomically."""
-    with files.atomic(path, suffix=".weights.h5") as temporary:
-        model.save_weights(temporary, overwrite=True)

@@ -41,32 +41,35 @@ class RunDirectory:
         return self.path / "weights" / "best.weights.h5"
 
     @property
-    def last_weights(self) -> Path:
-        """Weights when training stopped, kept when Ctrl-C stopped it."""
-        return self.path / "weights" / "last.weights.h5"
-
-    @property
     def backbone_files(self) -> Path:
         """What the backbone's factory needs to build it without weights."""
         return self.path / "backbone"
+
+    def check(self, overwrite: bool) -> None:
+        """Whether `create` would be allowed, before time is spent on anything else.
+
+        Raises:
+            RunError: it exists and is not empty, unless `overwrite` and it holds a run.
+        """
+        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+            return
+        if not self._is_run():
+            raise RunError(f"{self.path} exists and is not a run; nothing was changed. Choose another --out.")
+        if not overwrite:
+            raise RunError(f"{self.path} already holds a run. Choose another --out, or replace it with --overwrite.")
 
     def create(self, overwrite: bool) -> None:
         """Makes an empty run directory.
 
         Raises:
-            RunError: it exists and is not empty, unless `overwrite` and it holds a run.
+            RunError: as `check`.
             KerasftError: it cannot be written.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            if not self._is_run():
-                raise RunError(f"{self.path} exists and is not a run; nothing was changed. Choose another --out.")
-            if not overwrite:
-                raise RunError(
-                    f"{self.path} already holds a run. Choose another --out, or replace it with --overwrite."
-                )
-            shutil.rmtree(self.path)
+        self.check(overwrite)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                shutil.rmtree(self.path)
+            self.path.mkdir(parents=True)
         except OSError as error:
             raise files.cannot_write(self.path, error) from error
 

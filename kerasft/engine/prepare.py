@@ -1,6 +1,6 @@
 """Everything that is checked and decided about data before training begins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasft import data
 from kerasft.data import Columns, Examples
-from kerasft.errors import DataError
+from kerasft.errors import DataError, UsageError
 from kerasft.task import Task
 
 
@@ -87,8 +87,10 @@ def prepare(
 
     Raises:
         DataError: with every problem of every part.
-        UsageError: columns are in doubt.
+        UsageError: columns are in doubt, or fractions out of range.
     """
+    held_out = {"validation": validation, "test": test}
+    _check_fractions(held_out)
     examples = data.read(train, encoding=encoding)
     columns = data.infer_columns(
         examples,
@@ -99,7 +101,6 @@ def prepare(
     )
     notes: list[str] = list(examples.notes)
     parts = [_part("train", examples, columns)]
-    held_out = {"validation": validation, "test": test}
     for name, source in held_out.items():
         if source is not None and not isinstance(source, float):
             read = data.read(source, encoding=encoding)
@@ -114,7 +115,10 @@ def prepare(
             rest, held = _hold_out(parts[0], name, source * whole / len(parts[0]), columns, task, seed, notes)
             parts = [rest, *parts[1:], held]
 
-    task.adapt(parts[0].targets, parts[0].examples.where)
+    try:
+        task.adapt(parts[0].targets, parts[0].examples.where)
+    except DataError as error:
+        raise DataError(f"{examples.source}: {str(error).splitlines()[0]}", error.problems) from error
     _encode(parts, task)
     by_name = {part.name: part for part in parts}
     return Prepared(
@@ -145,6 +149,13 @@ def read_part(
 def check_inputs(examples: Examples, column: str, modality: str) -> list[str]:
     """Problems of an input column, one line each. Other modalities are checked by what reads them."""
     return data.check_text(examples, column) if modality == "text" else []
+
+
+def _check_fractions(held_out: Mapping[str, Any]) -> None:
+    fractions = {name: source for name, source in held_out.items() if isinstance(source, float)}
+    if not all(0 < fraction < 1 for fraction in fractions.values()) or sum(fractions.values()) >= 1:
+        stated = " and ".join(f"{name}={fraction:g}" for name, fraction in fractions.items())
+        raise UsageError(f"Fractions to hold out lie between 0 and 1, and together below 1. Received: {stated}")
 
 
 def _part(name: str, examples: Examples, columns: Columns) -> Part:

@@ -181,10 +181,9 @@ def load(directory: str | Path) -> Run:
     task_spec = host.load().task(task["name"])
     made_task = load_object(task_spec.factory, f"task {task['name']}")(**task["config"])
     model = modeling.assemble(spec, found.create(weights=False), made_task, found.source)
-    weights = records.best_weights if records.best_weights.exists() else records.last_weights
-    if not weights.exists():
+    if not records.best_weights.exists():
         raise RunError(f"{directory} has no weights: training stopped before the end of its first epoch.")
-    model.load_weights(weights)
+    model.load_weights(records.best_weights)
     return Run(records, model)
 
 

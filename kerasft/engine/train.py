@@ -1,9 +1,7 @@
 """`finetune`: from names and data to a finished run."""
 
-import inspect
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ from rich.console import Console
 import kerasft
 from kerasft import host, modeling, pretrained
 from kerasft.engine import callbacks as own
-from kerasft.engine import optim
-from kerasft.engine.directory import RunDirectory, versions
+from kerasft.engine import optim, record
+from kerasft.engine.directory import RunDirectory
 from kerasft.engine.html import write_html
 from kerasft.engine.pipeline import training_batches
 from kerasft.engine.plan import BatchPlan
@@ -78,13 +76,14 @@ def finetune(
         DataError: with every problem of the data, before training begins.
         UsageError: arguments are out of range or do not fit together.
         RunError: `out` exists.
-        Interrupted: Ctrl-C; the model as it was is kept in the run directory.
+        Interrupted: Ctrl-C; the best weights so far are kept in the run directory.
     """
     _check_numbers(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
     console = console or Console(stderr=True)
     found = pretrained.locate(backbone)
     made_task = modeling.create_task(found.spec, task, task_options or {})
-    out = Path(out) if out else _new_directory(task, backbone)
+    directory = RunDirectory(Path(out) if out else record.new_directory(task, backbone))
+    directory.check(overwrite)
     prepared = prepare(
         made_task,
         modality=found.spec.modality,
@@ -100,15 +99,14 @@ def finetune(
     built = found.create(**(backbone_options or {}))
     model = modeling.assemble(found.spec, built, made_task, found.source)
 
-    directory = RunDirectory(out)
     directory.create(overwrite)
     config = {
         "kerasft": kerasft.__version__,
         "backbone": backbone,
         "task": task,
-        "train": _source_name(train),
-        "validation": _source_name(validation),
-        "test": _source_name(test),
+        "train": record.source_name(train),
+        "validation": record.source_name(validation),
+        "test": record.source_name(test),
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
@@ -119,17 +117,28 @@ def finetune(
         "backbone_options": dict(backbone_options or {}),
         "task_options": dict(task_options or {}),
     }
-    notes = [*built.notes, *prepared.notes, *_data_notes(model, prepared)]
-    _record(directory, config, found, model, prepared, task)
+    record.write(directory, config, found, model, prepared)
+    notes = [*built.notes, *prepared.notes, *record.data_notes(model, prepared)]
     for note in notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
 
     run = Run(directory, model, notes)
-    started = time.monotonic()
-    _fit(run, prepared, config, [*host.load().callbacks(run), *callbacks], console)
-    seconds = time.monotonic() - started
-    model.load_weights(directory.best_weights)
-    _finish(run, prepared, config, seconds)
+    best = own.BestWeights(directory, *made_task.monitor)
+    directory.write("status", {"status": "running"})
+    try:
+        seconds = _fit(run, prepared, config, [best, *host.load().callbacks(run), *callbacks], console)
+        _finish(run, prepared, config, seconds)
+    except KeyboardInterrupt as interrupt:
+        directory.write("status", {"status": "interrupted"})
+        raise Interrupted(
+            f"Interrupted. Kept in {run.directory}: {best.keep()}; evaluate, predict and export work on them.\n"
+            f"To train it from the start: kerasft finetune --config {run.directory}/config.json "
+            f"--out {run.directory} --overwrite"
+        ) from interrupt
+    except BaseException:
+        directory.write("status", {"status": "failed"})
+        raise
+    directory.write("status", {"status": "finished"})
     return run
 
 
@@ -139,26 +148,20 @@ def repeat(config: Mapping[str, Any], **changes: Any) -> Run:
     Raises:
         UsageError: the data were Python objects, which no file can bring back.
     """
-    arguments = {name: value for name, value in config.items() if name in inspect.signature(finetune).parameters}
-    arguments.update(changes)
-    for name in ("train", "validation", "test"):
-        if isinstance(arguments.get(name), dict):
-            kind = arguments[name]["python"]
-            raise UsageError(f"{name} was a Python {kind}: give it again with --{name} or from Python.")
-    return finetune(**arguments)
+    return finetune(**record.arguments(config, changes, finetune))
 
 
 def _fit(
     run: Run,
     prepared: Prepared,
     config: Mapping[str, Any],
-    extra: Sequence[keras.callbacks.Callback],
+    callbacks: Sequence[keras.callbacks.Callback],
     console: Console,
-) -> None:
+) -> float:
+    """Trains, loads the best weights, and returns the seconds it took."""
     model, task, directory = run.model, run.model.assembly.task, RunDirectory(run.directory)
     epochs, batch_size = config["epochs"], config["batch_size"]
     plan = BatchPlan(examples=len(prepared.train), batch_size=batch_size, seed=config["seed"])
-    monitor, mode = task.monitor
     progress = ProgressLines(epochs=epochs, steps=plan.steps, examples=plan.examples, console=console)
     model.compile(
         optimizer=optim.adamw(model, learning_rate=config["learning_rate"], steps=plan.steps * epochs),
@@ -166,36 +169,21 @@ def _fit(
         metrics=task.metrics(),
         jit_compile=False,  # XLA would compile anew for every length of batch
     )
-    directory.write("status", {"status": "running"})
+    started = time.monotonic()
     try:
         model.fit(
             training_batches(model.assembly, prepared.train.inputs, prepared.train.encoded, plan, epochs),
             epochs=epochs,
             steps_per_epoch=plan.steps,
             validation_data=_validation(model, prepared.validation, batch_size),
-            callbacks=[
-                own.BestWeights(directory, monitor, mode),
-                own.History(directory),
-                own.StopAtNaN(),
-                progress,
-                *extra,
-            ],
+            callbacks=[own.History(directory), own.StopAtNaN(), progress, *callbacks],
             shuffle=False,  # the batch plan has shuffled
             verbose=0,
         )
-    except KeyboardInterrupt as interrupt:
-        own.save_weights(model, directory.last_weights)
-        directory.write("status", {"status": "interrupted"})
-        raise Interrupted(
-            f"Interrupted. The model as it was is kept: evaluate, predict and export work on {run.directory}.\n"
-            f"To train from the start again: kerasft finetune --config {run.directory}/config.json --overwrite "
-            f"--out {run.directory}"
-        ) from interrupt
-    except BaseException:
-        directory.write("status", {"status": "failed"})
-        raise
     finally:
         progress.stop()
+    model.load_weights(directory.best_weights)
+    return time.monotonic() - started
 
 
 def _validation(model: keras.Model, part: Part | None, batch_size: int) -> tf.data.Dataset | None:
@@ -213,69 +201,6 @@ def _finish(run: Run, prepared: Prepared, config: Mapping[str, Any], seconds: fl
     directory.write("report", {**report.to_json(), "training_seconds": round(seconds, 1)})
     write_html(run.directory / "report.html", report=report, history=run.history, config=config, seconds=seconds)
     directory.write("samples", {"inputs": keep_samples(part)})
-    directory.write("status", {"status": "finished"})
-
-
-def _record(
-    directory: RunDirectory,
-    config: Mapping[str, Any],
-    found: pretrained.Pretrained,
-    model: keras.Model,
-    prepared: Prepared,
-    task: str,
-) -> None:
-    directory.write("config", config)
-    directory.write("versions", versions())
-    directory.write_backbone_files(model.assembly.backbone.files)
-    directory.write("task", {"name": task, "config": model.assembly.task.get_config()})
-    directory.write(
-        "backbone",
-        {
-            "name": found.spec.name,
-            "reference": found.name,
-            "source": found.source,
-            "options": {**found.options, **config["backbone_options"]},
-        },
-    )
-    directory.write(
-        "data",
-        {
-            "columns": {"input": prepared.columns.input, "target": prepared.columns.target},
-            "examples": {part.name: len(part) for part in prepared.parts},
-            "sha256": prepared.fingerprints(),
-            "also_in_an_earlier_part": {name: len(seen) for name, seen in prepared.seen.items()},
-        },
-    )
-
-
-def _data_notes(model: keras.Model, prepared: Prepared) -> list[str]:
-    """Duplicates across parts, and inputs longer than the model reads."""
-    notes = [
-        f"{len(prepared.seen[part.name])} of {len(part)} {part.name} inputs also stand in an earlier part."
-        for part in prepared.parts
-        if len(prepared.seen.get(part.name, ()))
-    ]
-    counter = getattr(model.assembly.backbone.preprocess, "truncated", None)
-    if counter is not None:
-        counter = tf.function(counter, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-        for part in prepared.parts:
-            batches = (part.inputs[start : start + 256] for start in range(0, len(part), 256))
-            cut = sum(int(np.sum(counter(tf.constant(batch)))) for batch in batches)
-            if cut:
-                notes.append(f"{cut} of {len(part)} {part.name} inputs are longer than the model reads and are cut.")
-    return notes
-
-
-def _source_name(source: Any) -> Any:
-    """A source as JSON: what can be read again as it is, anything else by its type."""
-    if source is None or isinstance(source, (str, float)):
-        return source
-    return str(source) if isinstance(source, Path) else {"python": type(source).__name__}
-
-
-def _new_directory(task: str, backbone: str) -> Path:
-    name = "-".join(part for part in backbone.replace(":", "/").split("/") if part.strip("."))
-    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{task}-{name}"
 
 
 def _check_numbers(*, epochs: int, batch_size: int, learning_rate: float, seed: int) -> None:
@@ -286,7 +211,7 @@ def _check_numbers(*, epochs: int, batch_size: int, learning_rate: float, seed: 
         wrong.append(f"batch_size must be 1 or more. Received: {batch_size}")
     if not 0.0 < learning_rate < float("inf"):
         wrong.append(f"learning_rate must be a finite number above 0. Received: {learning_rate}")
-    if seed < 0:
-        wrong.append(f"seed must be 0 or more. Received: {seed}")
+    if not 0 <= seed < 2**32:
+        wrong.append(f"seed must be from 0 to {2**32 - 1}. Received: {seed}")
     if wrong:
         raise UsageError("\n".join(wrong))

@@ -5,8 +5,8 @@ computes the tanh approximation of GELU. In the tables below, names on the left 
 names on the right KerasHub's.
 """
 
-import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,16 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from kerasft.errors import AssetError
+from kerasft_bert import json_files
 
+_FIELDS = {
+    "vocabulary_size": "vocab_size",
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "hidden_dim": "hidden_size",
+    "intermediate_dim": "intermediate_size",
+    "max_sequence_length": "max_position_embeddings",
+}
 _PREFIXES = ("", "bert.", "model.", "model.bert.")
 _EMBEDDINGS = {
     "embeddings.word_embeddings.weight": "token_embedding/embeddings",
@@ -40,7 +49,7 @@ class Checkpoint:
     """One checkpoint directory.
 
     Attributes:
-        config: arguments for KerasHub's `BertBackbone`, with ``activation`` and ``pooler``.
+        config: arguments for KerasHub's `BertBackbone`, with ``activation``, ``layer_norm_epsilon`` and ``pooler``.
 
     Raises:
         AssetError: files are missing or damaged, or the architecture is not BERT's.
@@ -48,7 +57,7 @@ class Checkpoint:
 
     def __init__(self, directory: Path):
         self._directory = directory
-        described = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        described = json_files.read(directory / "config.json")
         if described.get("model_type") != "bert":
             raise AssetError(f"{directory}: expected a BERT. Received: model_type={described.get('model_type')!r}")
         if described.get("position_embedding_type", "absolute") != "absolute":
@@ -59,14 +68,11 @@ class Checkpoint:
         self._shards = _shards(directory)
         self._prefix = next((p for p in _PREFIXES if p + "embeddings.word_embeddings.weight" in self._shards), "")
         self.config: dict[str, Any] = {
-            "num_layers": described["num_hidden_layers"],
-            "num_heads": described["num_attention_heads"],
-            "hidden_dim": described["hidden_size"],
-            "intermediate_dim": described["intermediate_size"],
-            "max_sequence_length": described["max_position_embeddings"],
+            **json_files.read_fields(directory / "config.json", described, _FIELDS),
             "num_segments": described.get("type_vocab_size", 2),
             "dropout": described.get("hidden_dropout_prob", 0.1),
             "activation": described.get("hidden_act", "gelu"),
+            "layer_norm_epsilon": described.get("layer_norm_eps", 1e-12),
             "pooler": self._prefix + "pooler.dense.weight" in self._shards and not _averages_tokens(directory),
         }
 
@@ -81,12 +87,12 @@ class Checkpoint:
         for name, path in self._names(self.config["num_layers"]):
             variable = variables[path]
             array = self._array(name)
+            expected = _shape_in_pytorch(path, variable.shape)
             if array is None:
-                problems.append(f"{name}: not in the checkpoint, expected {tuple(variable.shape)}")
-            elif array.size != np.prod(variable.shape):
-                problems.append(f"{name}: {array.shape} in the checkpoint does not fit {tuple(variable.shape)}")
+                problems.append(f"{name}: not in the checkpoint, expected {expected}")
+            elif array.shape != expected:
+                problems.append(f"{name}: {array.shape} in the checkpoint, expected {expected}")
             else:
-                # PyTorch keeps dense kernels as (out, in); heads are split in the order Keras keeps them.
                 kernel = array.T if path.endswith("/kernel") else array
                 variable.assign(kernel.reshape(variable.shape))
         if problems:
@@ -120,20 +126,42 @@ class Checkpoint:
             return keras.ops.convert_to_numpy(keras.ops.cast(file.get_tensor(self._prefix + name), "float32"))
 
 
+def _shape_in_pytorch(path: str, shape: Sequence[int]) -> tuple[int, ...]:
+    """Dense kernels are (out, in) there; Keras splits the side of the attention heads in two, in the same order."""
+    if path.endswith("/bias"):
+        return (math.prod(shape),)
+    if not path.endswith("/kernel"):
+        return tuple(shape)
+    split = -1 if path.endswith("/attention_output/kernel") else 1
+    return math.prod(shape[split:]), math.prod(shape[:split])
+
+
 def _shards(directory: Path) -> dict[str, Path]:
     """Which file holds each weight: one ``model.safetensors``, or several named by an index."""
-    index = directory / "model.safetensors.index.json"
-    if index.exists():
-        return {name: directory / file for name, file in json.loads(index.read_text())["weight_map"].items()}
-    path = directory / "model.safetensors"
-    if not path.exists():
+    path, index = directory / "model.safetensors", directory / "model.safetensors.index.json"
+    paths = _paths_of_index(index) if index.exists() else [path]
+    if paths == [path] and not path.exists():
         raise AssetError(
             f"{directory}: no model.safetensors. Pickled weights (pytorch_model.bin) are never read: convert them with "
             "transformers' save_pretrained(safe_serialization=True)."
         )
+    return {name: shard for shard in paths for name in _names_in(shard)}
+
+
+def _paths_of_index(index: Path) -> list[Path]:
+    weight_map = json_files.read(index).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise AssetError(f"{index} is damaged: it has no weight_map.")
+    # The last part only: an index must not lead out of its directory.
+    return [index.parent / Path(str(file)).name for file in sorted(set(weight_map.values()), key=str)]
+
+
+def _names_in(path: Path) -> list[str]:
+    if not path.exists():
+        raise AssetError(f"{path} is missing, though the checkpoint's index names it.")
     try:
         with safe_open(path, framework="np") as file:
-            return dict.fromkeys(file.keys(), path)
+            return list(file.keys())
     except SafetensorError as error:
         raise AssetError(f"{path} is damaged: {error}") from error
 
@@ -141,4 +169,4 @@ def _shards(directory: Path) -> dict[str, Path]:
 def _averages_tokens(directory: Path) -> bool:
     """Whether sentence-transformers trained this checkpoint by averaging tokens, so that its pooler means nothing."""
     path = directory / "1_Pooling" / "config.json"
-    return path.exists() and bool(json.loads(path.read_text()).get("pooling_mode_mean_tokens"))
+    return path.exists() and bool(json_files.read(path).get("pooling_mode_mean_tokens"))

@@ -6,6 +6,9 @@ from kerasft import Encoded
 from kerasft_bert.tokenizer import WordPiece
 from kerasft_bert.vocabulary import Vocabulary
 
+# Training, validation, prediction and export map the same function: it is traced for the first of them only.
+_traced_once = tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+
 
 class BertPreprocess(tf.Module):
     """``[CLS] tokens … [SEP]``, padded to the longest text of the batch.
@@ -23,6 +26,7 @@ class BertPreprocess(tf.Module):
         self._sep = vocabulary.tokens.index(vocabulary.sep_token)
         self._pad = vocabulary.tokens.index(vocabulary.pad_token)
 
+    @_traced_once
     def __call__(self, texts: tf.Tensor) -> Encoded:
         """`Encoded` for a ``(batch,)`` string tensor."""
         tokens = self._tokenizer.tokenize(texts)
@@ -35,6 +39,7 @@ class BertPreprocess(tf.Module):
         inputs = {"token_ids": dense, "segment_ids": tf.zeros_like(dense), "padding_mask": mask}
         return Encoded(inputs, {"starts": _aligned(starts, column), "ends": _aligned(ends, column)})
 
+    @_traced_once
     def truncated(self, texts: tf.Tensor) -> tf.Tensor:
         """Which texts are cut: bool of shape ``(batch,)``."""
         return self._tokenizer.tokenize(texts).ids.row_lengths() + 2 > self.length

@@ -50,7 +50,8 @@ class WordPiece(tf.Module):
         super().__init__()
         if unk_token not in vocabulary:
             raise ValueError(f"The vocabulary has no {unk_token!r}. Received {len(vocabulary)} tokens.")
-        self._tables = unicode_tables.tables(lower_case)
+        # As tensors, not arrays: every traced graph refers to them instead of holding 2 MB of its own.
+        self._tables = unicode_tables.Tables(*(tf.constant(t) for t in unicode_tables.tables(lower_case)))
         self._wordpiece = tf_text.FastWordpieceTokenizer(
             vocab=list(vocabulary),
             token_out_type=tf.int32,

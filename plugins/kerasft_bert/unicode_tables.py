@@ -36,14 +36,37 @@ class Tables(NamedTuple):
 @functools.lru_cache(maxsize=2)
 def tables(lower_case: bool) -> Tables:
     """The tables for an uncased (``lower_case=True``: also strips accents) or a cased vocabulary."""
-    splits, chars, kinds = [0], [], []
+    chars: list[int] = []
+    kinds: list[int] = []
+    counts = np.ones(LIMIT + 1, np.int32)
+    counts[LIMIT] = 0
     for point in range(LIMIT):
-        for char, kind in _normalize(point, lower_case):
+        if _stays(point):
+            chars.append(point)
+            kinds.append(WORD)
+            continue
+        replacement = _normalize(point, lower_case)
+        counts[point] = len(replacement)
+        for char, kind in replacement:
             chars.append(char)
             kinds.append(kind)
-        splits.append(len(chars))
-    splits.append(len(chars))  # the entry of LIMIT itself: removed
-    return Tables(np.array(splits, np.int32), np.array(chars, np.int32), np.array(kinds, np.int32))
+    splits = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    return Tables(splits, np.array(chars, np.int32), np.array(kinds, np.int8))
+
+
+def _stays(point: int) -> bool:
+    """A shortcut for most of Unicode: letters without case or parts, and code points without a character."""
+    char = chr(point)
+    return (
+        unicodedata.category(char) in ("Lo", "Cn")
+        and not unicodedata.decomposition(char)
+        and not 0xAC00 <= point <= 0xD7A3  # Hangul decomposes by rule
+        and not _is_cjk(point)
+    )
+
+
+def _is_cjk(point: int) -> bool:
+    return point >= 0x3400 and any(first <= point <= last for first, last in _CJK)
 
 
 def _normalize(point: int, lower_case: bool) -> list[tuple[int, int]]:
@@ -56,7 +79,7 @@ def _normalize(point: int, lower_case: bool) -> list[tuple[int, int]]:
         return []
     if char.isspace():
         return [(0x20, SPACE)]
-    if any(first <= point <= last for first, last in _CJK):
+    if _is_cjk(point):
         return [(ord(c), ALONE) for c in (unicodedata.normalize("NFD", char) if lower_case else char)]
     if not lower_case:
         return [(point, _kind(char, category))]

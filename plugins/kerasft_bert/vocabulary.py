@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import AssetError
+from kerasft_bert import json_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +103,4 @@ def _read_lines(path: Path) -> tuple[str, ...]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise AssetError(f"{path} is not valid JSON: {error}") from error
-    return value if isinstance(value, dict) else {}
+    return json_files.read(path) if path.exists() else {}

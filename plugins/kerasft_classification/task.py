@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from kerasft import Task
-from kerasft.errors import UnknownNameError
+from kerasft.errors import UnknownNameError, UsageError
 
 
 class PooledTask(Task):
@@ -26,7 +26,13 @@ class PooledTask(Task):
         """Width of the logits."""
 
     def head(self, features: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
-        """Logits of shape ``(batch, units)``, float32 under any precision policy."""
+        """Logits of shape ``(batch, units)``, float32 under any precision policy.
+
+        Raises:
+            UsageError: the label space is not known yet.
+        """
+        if not self.units:
+            raise UsageError("Classification needs its labels before a model can be built: labels=['ham', 'spam'].")
         x = keras.layers.Dropout(self.dropout, name="head_dropout")(features["pooled"])
         return keras.layers.Dense(self.units, dtype="float32", name="logits")(x)
 
