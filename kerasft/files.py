@@ -12,8 +12,13 @@ from kerasft.errors import KerasftError
 
 
 @contextlib.contextmanager
-def atomic(path: Path, suffix: str = "") -> Iterator[Path]:
+def atomic(path: Path, suffix: str = "", reserve: int = 0) -> Iterator[Path]:
     """A temporary path beside `path`; what is written there takes its place on success and vanishes otherwise.
+
+    Args:
+        path: of the file.
+        suffix: of the temporary path.
+        reserve: bytes that must be free, for writers that cannot say in words when the disk is full.
 
     Raises:
         KerasftError: no permission, or no space left.
@@ -23,9 +28,14 @@ def atomic(path: Path, suffix: str = "") -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
     except OSError as error:
         raise cannot_write(path, error) from error
-    os.close(handle)
     temporary = Path(name)
     try:
+        try:
+            if reserve and hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(handle, 0, reserve)
+                os.truncate(handle, 0)
+        finally:
+            os.close(handle)
         yield temporary
         temporary.chmod(0o644)  # mkstemp's 0600 would hide results from the user's group
         temporary.replace(path)
@@ -48,4 +58,6 @@ def write_json(path: Path, value: Any) -> None:
 
 def cannot_write(path: Path, error: OSError) -> KerasftError:
     """The message for a failed write: which file, and the system's reason."""
-    return KerasftError(f"Cannot write {path}: {error.strerror or error}.")
+    # What `mkdir(exist_ok=True)` says of a file in its way.
+    reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or error
+    return KerasftError(f"Cannot write {path}: {reason}.")

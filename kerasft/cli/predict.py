@@ -14,7 +14,8 @@ from kerasft.cli.command import Output, command
 @click.argument("text", nargs=-1)
 @click.option("--input", "file", type=click.Path(path_type=Path), help="A file with one input per row.")
 @click.option("--batch-size", default=32, show_default=True, help="Inputs per batch.")
-def predict(run: str, text: tuple[str, ...], file: Path | None, batch_size: int) -> Output:
+@click.option("--encoding", help="Of text files and standard input.  [default: as in training]")
+def predict(run: str, text: tuple[str, ...], file: Path | None, batch_size: int, encoding: str | None) -> Output:
     """Answer for each TEXT, for the rows of a file, or for the lines of standard input."""
     import kerasft
     from kerasft.errors import UsageError
@@ -23,14 +24,27 @@ def predict(run: str, text: tuple[str, ...], file: Path | None, batch_size: int)
         raise UsageError("Give either texts or --input, not both.")
     if not text and not file and sys.stdin.isatty():
         raise UsageError("Nothing to predict on: give texts, --input FILE, or lines on standard input.")
-    source = file or list(text) or [line.rstrip("\n") for line in sys.stdin if line.strip()]
-    answers = kerasft.load(run).predict(source, batch_size=batch_size)
+    loaded = kerasft.load(run)
+    encoding = encoding or loaded.config["encoding"]
+    source = file or list(text) or _lines(sys.stdin.buffer.read(), encoding)
+    answers = loaded.predict(source, batch_size=batch_size, encoding=encoding)
 
     def show() -> None:
         for answer in answers:
             print(json.dumps(answer, ensure_ascii=False))
 
     return Output({"run": run, "predictions": answers}, show)
+
+
+def _lines(content: bytes, encoding: str) -> list[str]:
+    """The lines of standard input; an empty one is kept, since answers are counted like lines."""
+    from kerasft.data.text_files import decode, not_decodable
+
+    decoded = decode(content, "standard input", encoding)
+    if decoded.problems:
+        raise not_decodable("standard input", encoding, decoded.problems)
+    lines = decoded.text.split("\n")
+    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
 
 
 command = predict

@@ -1,5 +1,6 @@
 """kerasft recipe"""
 
+import contextlib
 import importlib
 import importlib.util
 import subprocess
@@ -47,8 +48,16 @@ def cp(name: str, target: Path) -> Output:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(name: str, arguments: tuple[str, ...]) -> Output:
     """Run a recipe with its own options: kerasft recipe run NAME -- --epochs 1."""
-    done = subprocess.run([sys.executable, str(source(name)), *arguments], check=False)
-    return Output({"name": name, "exit_code": done.returncode}, lambda: None, exit_code=done.returncode)
+    code = _wait(subprocess.Popen([sys.executable, str(source(name)), *arguments]))
+    return Output({"name": name, "exit_code": code}, lambda: None, exit_code=code)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a process, which is left to save its state when Ctrl-C reaches it too."""
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):
+            code = process.wait()
+            return code if code >= 0 else 128 - code  # as a shell says that a signal ended it
 
 
 def source(name: str) -> Path:
@@ -62,7 +71,10 @@ def source(name: str) -> Path:
     from kerasft.errors import PluginError
 
     module = host.load().recipe(name).module
-    found = importlib.util.find_spec(module)
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # of the package around it
+        found = None
     if found is None or found.origin is None:
         raise PluginError(f"The recipe {name} names the module {module}, which is not installed.")
     return Path(found.origin)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kerasft import files
+from kerasft.engine import weights
 from kerasft.engine.directory import RunDirectory
 from kerasft.errors import KerasftError
 
@@ -48,19 +48,15 @@ class BestWeights(keras.callbacks.Callback):
         value = (logs or {}).get(self._monitor)
         score = float(epoch) if value is None else self._sign * float(value)
         if score > self._best:
+            weights.save(self.model, self._directory.best_weights)
             self._best, self._epoch = score, epoch + 1
-            self._save()
 
     def keep(self) -> str:
         """Saves the weights as they are if no epoch has ended yet; says in words what is kept."""
         if self._epoch:
             return f"the best weights so far, of epoch {self._epoch}"
-        self._save()
+        weights.save(self.model, self._directory.best_weights)
         return "the weights as they were in the first epoch"
-
-    def _save(self) -> None:
-        with files.atomic(self._directory.best_weights, suffix=".weights.h5") as temporary:
-            self.model.save_weights(temporary, overwrite=True)
 
 
 class StopAtNaN(keras.callbacks.Callback):

@@ -4,13 +4,15 @@ config.json       arguments of `kerasft.finetune`, resolved; `kerasft finetune -
 versions.json     exact versions of Python and every installed distribution
 data.json         fingerprints, sizes, columns and duplicates of the data
 task.json         the task's name and configuration, label space included
+samples.json      a few inputs, to check exports with
 backbone.json     backbone, options and source of the weights; files for rebuilding it are in backbone/
 status.json       running, finished, interrupted or failed
 history.json      metrics per epoch
-weights/          best.weights.h5 and last.weights.h5 (Keras format, no code inside)
+weights/          best.weights.h5 (Keras format, no code inside)
 report.json/.html what `evaluate` said about the test (or validation) data
 """
 
+import hashlib
 import json
 import platform
 import shutil
@@ -91,21 +93,40 @@ class RunDirectory:
         """
         path = self.path / f"{name}.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            value = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise RunError(f"{path} is missing: this run stopped before writing it.") from error
         except ValueError as error:
             raise RunError(f"{path} is damaged: {error}") from error
+        if not isinstance(value, dict):
+            raise RunError(f"{path} is damaged: it holds no JSON object.")
+        return value
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:
         """One JSON record, atomically."""
         files.write_json(self.path / f"{name}.json", value)
 
-    def write_backbone_files(self, contents: Mapping[str, bytes]) -> None:
-        """What `Backbone.files` says."""
+    def write_backbone_files(self, contents: Mapping[str, bytes]) -> dict[str, str]:
+        """Writes what `Backbone.files` says; returns the sha256 of each."""
         for name, content in contents.items():
             with files.atomic(self.backbone_files / name) as temporary:
                 temporary.write_bytes(content)
+        return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+
+    def check_backbone_files(self, digests: Mapping[str, str]) -> None:
+        """Asserts that the backbone's files are the ones that were written: half a vocabulary would be no error.
+
+        Raises:
+            RunError: one is missing or another.
+        """
+        for name, digest in digests.items():
+            path = self.backbone_files / name
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise RunError(f"{path} is damaged: it is not the file that training wrote.")
 
     def _is_run(self) -> bool:
         try:

@@ -16,6 +16,8 @@ def adamw(model: keras.Model, *, learning_rate: float, steps: int) -> keras.opti
     # As variables: names are matched as substrings, and "bias" would also exempt the kernel of a layer "debias".
     undecayed = [v for v in model.trainable_variables if v.path.endswith(("/bias", "/gamma", "/beta"))]
     optimizer.exclude_from_weight_decay(var_list=undecayed)
+    # Now: variables made by the first step would have TensorFlow trace the whole training step twice.
+    optimizer.build(model.trainable_variables)
     return optimizer
 
 

@@ -8,22 +8,37 @@ import numpy as np
 import tensorflow as tf
 
 from kerasft import modeling
+from kerasft.errors import UsageError
 
 
-def predict_batches(model: keras.Model, inputs: Sequence[Any], batch_size: int) -> dict[str, np.ndarray]:
-    """The task's answers by name, one row per input in the order given.
+class Predictor:
+    """The task's answers of one model, whose graph is traced at the first call only.
 
-    Inputs are batched by their length in bytes, so that little is padded.
+    Args:
+        model: from `modeling.build`.
     """
-    serve = tf.function(
-        lambda raw: modeling.answers(model, raw),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-        autograph=False,
-    )
-    order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))
-    batches: list[dict[str, np.ndarray]] = []
-    for start in range(0, len(order), batch_size):
-        raw = tf.constant([inputs[i] for i in order[start : start + batch_size]])
-        batches.append({name: tensor.numpy() for name, tensor in serve(raw).items()})
-    back = np.argsort(order)
-    return {name: np.concatenate([batch[name] for batch in batches])[back] for name in batches[0]}
+
+    def __init__(self, model: keras.Model):
+        self._serve = tf.function(
+            lambda raw: modeling.answers(model, raw),
+            input_signature=[tf.TensorSpec([None], tf.string)],
+            autograph=False,
+        )
+
+    def __call__(self, inputs: Sequence[Any], batch_size: int) -> dict[str, np.ndarray]:
+        """Answers by name, one row per input in the order given.
+
+        Inputs are batched by length, so that little is padded.
+
+        Raises:
+            UsageError: `batch_size` is below 1.
+        """
+        if batch_size < 1:
+            raise UsageError(f"batch_size must be 1 or more. Received: {batch_size}")
+        order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))
+        batches: list[dict[str, np.ndarray]] = []
+        for start in range(0, len(order), batch_size):
+            raw = tf.constant([inputs[i] for i in order[start : start + batch_size]])
+            batches.append({name: tensor.numpy() for name, tensor in self._serve(raw).items()})
+        back = np.argsort(order)
+        return {name: np.concatenate([batch[name] for batch in batches])[back] for name in batches[0]}

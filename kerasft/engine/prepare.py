@@ -57,6 +57,11 @@ class Prepared:
         """Those that are there, in order."""
         return [part for part in (self.train, self.validation, self.test) if part is not None]
 
+    @property
+    def evaluated(self) -> Part:
+        """The part that the report is about: the last one there is."""
+        return self.parts[-1]
+
     def fingerprints(self) -> dict[str, str]:
         """sha256 of the content of each part."""
         return {part.name: data.fingerprint(part.examples) for part in self.parts}

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasft import pretrained
 from kerasft.engine.directory import RunDirectory, versions
-from kerasft.engine.prepare import Prepared
+from kerasft.engine.prepare import Part, Prepared
 from kerasft.errors import UsageError
 
 
@@ -55,7 +55,7 @@ def write(
     assembly = model.assembly
     directory.write("config", config)
     directory.write("versions", versions())
-    directory.write_backbone_files(assembly.backbone.files)
+    digests = directory.write_backbone_files(assembly.backbone.files)
     directory.write("task", {"name": config["task"], "config": assembly.task.get_config()})
     directory.write(
         "backbone",
@@ -64,6 +64,7 @@ def write(
             "reference": found.name,
             "source": found.source,
             "options": {**found.options, **config["backbone_options"]},
+            "files": digests,
         },
     )
     directory.write(
@@ -75,6 +76,13 @@ def write(
             "also_in_an_earlier_part": {name: len(seen) for name, seen in prepared.seen.items()},
         },
     )
+    directory.write("samples", {"inputs": _samples(prepared.evaluated)})
+
+
+def _samples(part: Part, limit: int = 32) -> list[Any]:
+    """Inputs spread evenly over a part, to check exports with."""
+    step = max(1, len(part) // limit)
+    return list(part.inputs[::step][:limit])
 
 
 def data_notes(model: keras.Model, prepared: Prepared) -> Sequence[str]:

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 
 from kerasft import data, host, modeling
-from kerasft.data import Columns
+from kerasft.data import Columns, Examples
+from kerasft.engine import weights
 from kerasft.engine.directory import RunDirectory
-from kerasft.engine.predictor import predict_batches
+from kerasft.engine.predictor import Predictor
 from kerasft.engine.prepare import Part, check_inputs, read_part
 from kerasft.engine.report import Report, make_report
 from kerasft.errors import DataError, RunError
@@ -31,6 +32,7 @@ class Run:
         self._directory = directory
         self.model = model
         self.notes = list(notes)
+        self._answers = Predictor(model)
 
     @property
     def directory(self) -> Path:
@@ -56,12 +58,13 @@ class Run:
         """
         return Report.from_json(self._directory.read("report"))
 
-    def evaluate(self, source: Any, *, batch_size: int = 32) -> Report:
+    def evaluate(self, source: Any, *, batch_size: int = 32, encoding: str | None = None) -> Report:
         """Metrics, tables and worst mistakes on labelled data.
 
         Args:
             source: anything `kerasft.data.read` takes; its columns are named as in training.
             batch_size: examples per batch; changes speed and memory only.
+            encoding: of text files; by default as in training.
 
         Raises:
             DataError: with every problem of the data.
@@ -73,7 +76,7 @@ class Run:
             self.model.assembly.task,
             Columns(record["columns"]["input"], record["columns"]["target"]),
             modality=self.model.assembly.spec.modality,
-            encoding=self.config["encoding"],
+            encoding=encoding or self.config["encoding"],
         )
         return self.evaluate_part(part, notes, batch_size)
 
@@ -82,7 +85,7 @@ class Run:
     ) -> Report:
         """`evaluate` for data that has been read and checked; `seen` are positions of inputs known from training."""
         task = self.model.assembly.task
-        answers = predict_batches(self.model, part.inputs, batch_size)
+        answers = self._answers(part.inputs, batch_size)
         unseen = None
         if 0 < len(seen) < len(part):
             rest = np.setdiff1d(np.arange(len(part)), seen)
@@ -90,13 +93,14 @@ class Run:
             unseen = (len(rest), evaluation)
         return make_report(part, task.evaluate(part.encoded, answers), notes, unseen)
 
-    def predict(self, source: Any, *, batch_size: int = 32) -> list[dict[str, Any]]:
+    def predict(self, source: Any, *, batch_size: int = 32, encoding: str | None = None) -> list[dict[str, Any]]:
         """The task's answers for raw inputs, in their order.
 
         Args:
             source: a raw input, a sequence of them, or anything else that `kerasft.data.read` takes (a `Path` for a
                 file: a string is always a raw input).
             batch_size: examples per batch; changes speed and memory only.
+            encoding: of text files; by default as in training.
 
         Returns:
             For single-label classification ``{"label": str, "score": float, "probabilities": {label: float}}``.
@@ -104,8 +108,8 @@ class Run:
         Raises:
             DataError: with every input that is missing or blank.
         """
-        inputs = self._read_inputs(source)
-        answers = predict_batches(self.model, inputs, batch_size)
+        inputs = self._read_inputs(source, encoding or self.config["encoding"])
+        answers = self._answers(inputs, batch_size)
         return [self._plain(answers, i) for i in range(len(inputs))]
 
     def export(self, out: str | Path, *, overwrite: bool = False) -> Path:
@@ -129,12 +133,15 @@ class Run:
         """A few real inputs of the evaluation data, kept to check exports with."""
         return self._directory.read("samples")["inputs"]
 
-    def _read_inputs(self, source: Any) -> list[Any]:
+    def _read_inputs(self, source: Any, encoding: str) -> list[Any]:
         modality = self.model.assembly.spec.modality
         raw = [source] if isinstance(source, str) else source
         if isinstance(raw, (list, tuple)) and all(isinstance(item, str) for item in raw):
-            source = {modality: list(raw)}
-        examples = data.read(source, encoding=self.config["encoding"])
+            if not raw:
+                raise DataError("There is no input to predict on.")
+            table = data.read({modality: list(raw)}).table
+            source = Examples(table, "input", locate=lambda row: f"input {row + 1}")
+        examples = data.read(source, encoding=encoding)
         trained_on = self._directory.read("data")["columns"]["input"]
         columns = data.infer_columns(
             examples,
@@ -169,7 +176,21 @@ def load(directory: str | Path) -> Run:
         UnknownNameError: its backbone or task is no longer installed.
     """
     records = RunDirectory(Path(directory)).open()
+    try:
+        model = _rebuild(records)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise RunError(f"The records of {directory} are damaged, or of another version of kerasft: {reason}") from error
+    if not records.best_weights.exists():
+        raise RunError(f"{directory} has no weights: training stopped before the end of its first epoch.")
+    weights.load(model, records.best_weights)
+    return Run(records, model)
+
+
+def _rebuild(records: RunDirectory) -> keras.Model:
+    """The model as the records describe it, with fresh weights."""
     backbone, task = records.read("backbone"), records.read("task")
+    records.check_backbone_files(backbone["files"])
     spec = host.load().backbone(backbone["name"])
     found = Pretrained(
         spec=spec,
@@ -180,14 +201,4 @@ def load(directory: str | Path) -> Run:
     )
     task_spec = host.load().task(task["name"])
     made_task = load_object(task_spec.factory, f"task {task['name']}")(**task["config"])
-    model = modeling.assemble(spec, found.create(weights=False), made_task, found.source)
-    if not records.best_weights.exists():
-        raise RunError(f"{directory} has no weights: training stopped before the end of its first epoch.")
-    model.load_weights(records.best_weights)
-    return Run(records, model)
-
-
-def keep_samples(part: Part, limit: int = 32) -> list[Any]:
-    """Inputs spread evenly over a part."""
-    step = max(1, len(part) // limit)
-    return list(part.inputs[::step][:limit])
+    return modeling.assemble(spec, found.create(weights=False), made_task, found.source)

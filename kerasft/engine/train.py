@@ -13,14 +13,14 @@ from rich.console import Console
 import kerasft
 from kerasft import host, modeling, pretrained
 from kerasft.engine import callbacks as own
-from kerasft.engine import optim, record
+from kerasft.engine import optim, record, weights
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.html import write_html
 from kerasft.engine.pipeline import training_batches
 from kerasft.engine.plan import BatchPlan
 from kerasft.engine.prepare import Part, Prepared, prepare
 from kerasft.engine.progress import ProgressLines
-from kerasft.engine.run import Run, keep_samples
+from kerasft.engine.run import Run
 from kerasft.errors import Interrupted, UsageError
 
 
@@ -124,9 +124,10 @@ def finetune(
 
     run = Run(directory, model, notes)
     best = own.BestWeights(directory, *made_task.monitor)
+    best.set_model(model)  # Ctrl-C may come before `fit` does it
     directory.write("status", {"status": "running"})
     try:
-        seconds = _fit(run, prepared, config, [best, *host.load().callbacks(run), *callbacks], console)
+        seconds = _fit(run, prepared, config, best, [*host.load().callbacks(run), *callbacks], console)
         _finish(run, prepared, config, seconds)
     except KeyboardInterrupt as interrupt:
         directory.write("status", {"status": "interrupted"})
@@ -155,7 +156,8 @@ def _fit(
     run: Run,
     prepared: Prepared,
     config: Mapping[str, Any],
-    callbacks: Sequence[keras.callbacks.Callback],
+    best: own.BestWeights,
+    extra: Sequence[keras.callbacks.Callback],
     console: Console,
 ) -> float:
     """Trains, loads the best weights, and returns the seconds it took."""
@@ -176,13 +178,13 @@ def _fit(
             epochs=epochs,
             steps_per_epoch=plan.steps,
             validation_data=_validation(model, prepared.validation, batch_size),
-            callbacks=[own.History(directory), own.StopAtNaN(), progress, *callbacks],
+            callbacks=[best, own.History(directory), own.StopAtNaN(), progress, *extra],  # kept, then announced
             shuffle=False,  # the batch plan has shuffled
             verbose=0,
         )
     finally:
         progress.stop()
-    model.load_weights(directory.best_weights)
+    weights.load(model, directory.best_weights)
     return time.monotonic() - started
 
 
@@ -195,12 +197,11 @@ def _validation(model: keras.Model, part: Part | None, batch_size: int) -> tf.da
 
 def _finish(run: Run, prepared: Prepared, config: Mapping[str, Any], seconds: float) -> None:
     directory = RunDirectory(run.directory)
-    part = prepared.test or prepared.validation or prepared.train
+    part = prepared.evaluated
     seen = prepared.seen.get(part.name, np.empty(0, np.int64))
     report = run.evaluate_part(part, run.notes, config["batch_size"], seen)
     directory.write("report", {**report.to_json(), "training_seconds": round(seconds, 1)})
     write_html(run.directory / "report.html", report=report, history=run.history, config=config, seconds=seconds)
-    directory.write("samples", {"inputs": keep_samples(part)})
 
 
 def _check_numbers(*, epochs: int, batch_size: int, learning_rate: float, seed: int) -> None:

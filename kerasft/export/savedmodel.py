@@ -5,6 +5,7 @@ loaded it and given the same answers for real inputs.
 """
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ import tensorflow as tf
 
 import kerasft
 from kerasft import files, modeling
-from kerasft.engine.predictor import predict_batches
+from kerasft.engine.predictor import Predictor
 from kerasft.errors import ExportError
 
 if TYPE_CHECKING:
@@ -47,20 +48,28 @@ def export_run(run: "Run", out: Path, *, overwrite: bool) -> Path:
             "verified_on": f"{len(samples)} examples, tolerance {TOLERANCE}",
         }
         files.write_json(temporary / _MANIFEST, manifest)
-        expected = predict_batches(run.model, samples, batch_size=len(samples))
+        expected = Predictor(run.model)(samples, batch_size=len(samples))
         compare(expected, serve_in_fresh_process(temporary, samples), samples)
     return out
 
 
 def write_savedmodel(model: keras.Model, directory: Path) -> None:
-    """The serving signature: a string tensor of shape ``(batch,)``, named by the modality, to the task's answers."""
+    """The serving signature: a string tensor of shape ``(batch,)``, named by the modality, to the task's answers.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
     assembly = model.assembly
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.preprocess = assembly.backbone.preprocess  # its lookup tables belong to the archive
     signature = [tf.TensorSpec([None], tf.string, name=assembly.spec.modality)]
     archive.add_endpoint("serve", lambda raw: modeling.answers(model, raw), input_signature=signature)
-    archive.write_out(str(directory), verbose=False)
+    try:
+        archive.write_out(str(directory), verbose=False)
+    except tf.errors.OpError as error:  # "{{node …}} <file>; No space left on device [Op:SaveV2]"
+        reason = str(error.message).rpartition("; ")[2].partition(" [Op:")[0]
+        raise OSError(errno.EIO, reason) from error
 
 
 def serve_in_fresh_process(directory: Path, inputs: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -21,7 +21,13 @@ class BertPreprocess(tf.Module):
     def __init__(self, vocabulary: Vocabulary, length: int):
         super().__init__()
         self.length = length
-        self._tokenizer = WordPiece(vocabulary.tokens, vocabulary.lower_case, vocabulary.unk_token)
+        self._tokenizer = WordPiece(
+            vocabulary.tokens,
+            unk_token=vocabulary.unk_token,
+            lower_case=vocabulary.lower_case,
+            strip_accents=vocabulary.strip_accents,
+            split_ideographs=vocabulary.split_ideographs,
+        )
         self._cls = vocabulary.tokens.index(vocabulary.cls_token)
         self._sep = vocabulary.tokens.index(vocabulary.sep_token)
         self._pad = vocabulary.tokens.index(vocabulary.pad_token)

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from kerasft_bert import unicode_tables
+from kerasft_bert.unicode_tables import Normalization, Tables
 
 # Longer words become one unknown token (WordpieceTokenizer.max_input_chars_per_word in the original BERT).
 MAX_WORD_CHARS = 100
@@ -40,18 +41,31 @@ class WordPiece(tf.Module):
 
     Args:
         vocabulary: the tokens in the order of their ids.
-        lower_case: lower-case and strip accents, as uncased checkpoints were trained.
+        unk_token: stands for words that cannot be spelled with the vocabulary.
+        lower_case: lower-case the text, as uncased checkpoints were trained.
+        strip_accents: remove accents from it; None: if it is lower-cased.
+        split_ideographs: make each Chinese ideograph a word by itself.
 
     Raises:
-        ValueError: the vocabulary lacks ``unk_token``.
+        ValueError: the vocabulary lacks `unk_token`.
     """
 
-    def __init__(self, vocabulary: Sequence[str], lower_case: bool = True, unk_token: str = "[UNK]"):
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        *,
+        unk_token: str = "[UNK]",
+        lower_case: bool = True,
+        strip_accents: bool | None = None,
+        split_ideographs: bool = True,
+    ):
         super().__init__()
         if unk_token not in vocabulary:
             raise ValueError(f"The vocabulary has no {unk_token!r}. Received {len(vocabulary)} tokens.")
+        strip_accents = lower_case if strip_accents is None else strip_accents
+        tables = unicode_tables.tables(Normalization(lower_case, strip_accents, split_ideographs))
         # As tensors, not arrays: every traced graph refers to them instead of holding 2 MB of its own.
-        self._tables = unicode_tables.Tables(*(tf.constant(t) for t in unicode_tables.tables(lower_case)))
+        self._tables = Tables(*(tf.constant(table) for table in tables))
         self._wordpiece = tf_text.FastWordpieceTokenizer(
             vocab=list(vocabulary),
             token_out_type=tf.int32,
@@ -66,7 +80,7 @@ class WordPiece(tf.Module):
         Bytes that are not UTF-8 are read as U+FFFD, which the normalization removes.
         """
         chars, opens_word = self._words(self._normalized(texts))
-        words = tf.RaggedTensor.from_value_rowids(chars.points, tf.cumsum(opens_word) - 1)
+        words = tf.RaggedTensor.from_value_rowids(chars.points, tf.cumsum(opens_word) - 1, validate=False)
         lengths = tf.cast(words.row_lengths(), tf.int32)
         too_long = lengths > MAX_WORD_CHARS
         # U+E000 is removed by the normalization, hence in no vocabulary: it becomes the unknown token.
@@ -90,7 +104,7 @@ class WordPiece(tf.Module):
         rows = tf.gather(chars.rows, start_char)
 
         def by_text(values: tf.Tensor) -> tf.RaggedTensor:
-            return tf.RaggedTensor.from_value_rowids(values, rows, nrows=tf.size(texts, tf.int64))
+            return tf.RaggedTensor.from_value_rowids(values, rows, nrows=tf.size(texts, tf.int64), validate=False)
 
         return Tokens(
             by_text(ids.values),
@@ -123,8 +137,8 @@ class WordPiece(tf.Module):
             chars.rows[1:] == chars.rows[:-1],
         )
         opens = tf.cast(tf.logical_not(tf.concat([tf.zeros_like(chars.kinds[:1], tf.bool), continues], 0)), tf.int64)
-        keep = chars.kinds != unicode_tables.SPACE
-        return _Chars(*(tf.boolean_mask(field, keep) for field in chars)), tf.boolean_mask(opens, keep)
+        kept = tf.where(chars.kinds != unicode_tables.SPACE)[:, 0]
+        return _Chars(*(tf.gather(field, kept) for field in chars)), tf.gather(opens, kept)
 
 
 def _utf8_bytes(points: tf.Tensor) -> tf.Tensor:

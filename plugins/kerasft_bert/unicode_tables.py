@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Everything from here up is private use, tags or unassigned; it is treated as one code point and removed.
+# Everything from here up is private use, tags, variation selectors or unassigned; it is treated as one code point and
+# removed.
 LIMIT = 0x40000
 
 WORD, SPACE, ALONE = 0, 1, 2
@@ -33,43 +34,28 @@ class Tables(NamedTuple):
     kinds: np.ndarray
 
 
+class Normalization(NamedTuple):
+    """What is done to text, beyond removing control characters and telling words apart."""
+
+    lower_case: bool
+    strip_accents: bool
+    split_ideographs: bool = True
+
+
 @functools.lru_cache(maxsize=2)
-def tables(lower_case: bool) -> Tables:
-    """The tables for an uncased (``lower_case=True``: also strips accents) or a cased vocabulary."""
-    chars: list[int] = []
-    kinds: list[int] = []
-    counts = np.ones(LIMIT + 1, np.int32)
-    counts[LIMIT] = 0
+def tables(normalization: Normalization) -> Tables:
+    """The tables for a vocabulary that was made with this normalization."""
+    splits, chars, kinds = [0], [], []
     for point in range(LIMIT):
-        if _stays(point):
-            chars.append(point)
-            kinds.append(WORD)
-            continue
-        replacement = _normalize(point, lower_case)
-        counts[point] = len(replacement)
-        for char, kind in replacement:
+        for char, kind in _normalize(point, normalization):
             chars.append(char)
             kinds.append(kind)
-    splits = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    return Tables(splits, np.array(chars, np.int32), np.array(kinds, np.int8))
+        splits.append(len(chars))
+    splits.append(len(chars))  # the entry of LIMIT itself: removed
+    return Tables(np.array(splits, np.int32), np.array(chars, np.int32), np.array(kinds, np.int32))
 
 
-def _stays(point: int) -> bool:
-    """A shortcut for most of Unicode: letters without case or parts, and code points without a character."""
-    char = chr(point)
-    return (
-        unicodedata.category(char) in ("Lo", "Cn")
-        and not unicodedata.decomposition(char)
-        and not 0xAC00 <= point <= 0xD7A3  # Hangul decomposes by rule
-        and not _is_cjk(point)
-    )
-
-
-def _is_cjk(point: int) -> bool:
-    return point >= 0x3400 and any(first <= point <= last for first, last in _CJK)
-
-
-def _normalize(point: int, lower_case: bool) -> list[tuple[int, int]]:
+def _normalize(point: int, how: Normalization) -> list[tuple[int, int]]:
     """The characters that replace one code point, each with its kind."""
     char = chr(point)
     if char in "\t\n\r":
@@ -79,13 +65,14 @@ def _normalize(point: int, lower_case: bool) -> list[tuple[int, int]]:
         return []
     if char.isspace():
         return [(0x20, SPACE)]
-    if _is_cjk(point):
-        return [(ord(c), ALONE) for c in (unicodedata.normalize("NFD", char) if lower_case else char)]
-    if not lower_case:
-        return [(point, _kind(char, category))]
-    decomposed = char if char.isascii() else unicodedata.normalize("NFD", char)
-    lowered = "".join(c.lower() for c in decomposed if unicodedata.category(c) != "Mn")
-    return [(ord(c), _kind(c, unicodedata.category(c))) for c in lowered]
+    text = char
+    if how.strip_accents and not char.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFD", char) if unicodedata.category(c) != "Mn")
+    if how.lower_case:
+        text = "".join(c.lower() for c in text)
+    if how.split_ideographs and any(first <= point <= last for first, last in _CJK):
+        return [(ord(c), ALONE) for c in text]
+    return [(ord(c), _kind(c, unicodedata.category(c))) for c in text]
 
 
 def _kind(char: str, category: str) -> int:

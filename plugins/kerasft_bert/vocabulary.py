@@ -12,10 +12,20 @@ from kerasft_bert import json_files
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """Tokens in the order of their ids, how text is normalized, and the special tokens."""
+    """Tokens in the order of their ids, how text is normalized, and the special tokens.
+
+    Args:
+        tokens: in the order of their ids.
+        lower_case: whether text is lower-cased.
+        strip_accents: whether accents are removed from it; None: if it is lower-cased.
+        split_ideographs: whether each Chinese ideograph is a word by itself.
+        unk_token, cls_token, sep_token, pad_token: the special tokens.
+    """
 
     tokens: tuple[str, ...]
     lower_case: bool
+    strip_accents: bool | None = None
+    split_ideographs: bool = True
     unk_token: str = "[UNK]"
     cls_token: str = "[CLS]"
     sep_token: str = "[SEP]"
@@ -34,6 +44,8 @@ class Vocabulary:
         """The vocabulary as the files `from_hugging_face` reads."""
         config = {
             "do_lower_case": self.lower_case,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": self.split_ideographs,
             "unk_token": self.unk_token,
             "cls_token": self.cls_token,
             "sep_token": self.sep_token,
@@ -52,15 +64,17 @@ def from_hugging_face(directory: Path) -> Vocabulary:
     unless its vocabulary has capital letters: an uncased vocabulary has none.
 
     Raises:
-        AssetError: neither file is there, or the tokenizer is not WordPiece.
+        AssetError: neither file is there, one is damaged, or the tokenizer is not WordPiece.
     """
     config = _read_json(directory / "tokenizer_config.json")
     tokenizer = _read_json(directory / "tokenizer.json")
     if (directory / "vocab.txt").exists():
         tokens = _read_lines(directory / "vocab.txt")
     elif tokenizer.get("model", {}).get("type") == "WordPiece":
-        by_id = sorted(tokenizer["model"]["vocab"].items(), key=lambda item: item[1])
-        tokens = tuple(token for token, _ in by_id)
+        by_id = {number: token for token, number in tokenizer["model"]["vocab"].items()}
+        if set(by_id) != set(range(len(by_id))):
+            raise AssetError(f"{directory / 'tokenizer.json'}: the ids of its tokens are not 0 to {len(by_id) - 1}.")
+        tokens = tuple(by_id[number] for number in range(len(by_id)))
     else:
         raise AssetError(
             f"{directory}: no WordPiece vocabulary. Expected vocab.txt, or tokenizer.json with a WordPiece model."
@@ -69,7 +83,13 @@ def from_hugging_face(directory: Path) -> Vocabulary:
     lower_case = config.get("do_lower_case", normalizer.get("lowercase"))
     if lower_case is None:
         lower_case = not any(token[:1].isupper() for token in tokens)
-    return Vocabulary(tokens=tokens, lower_case=bool(lower_case), **_special_tokens(config))
+    return Vocabulary(
+        tokens=tokens,
+        lower_case=bool(lower_case),
+        strip_accents=config.get("strip_accents", normalizer.get("strip_accents")),
+        split_ideographs=bool(config.get("tokenize_chinese_chars", normalizer.get("handle_chinese_chars", True))),
+        **_special_tokens(config),
+    )
 
 
 def from_keras_hub(directory: Path) -> Vocabulary:
@@ -98,7 +118,10 @@ def _special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _read_lines(path: Path) -> tuple[str, ...]:
     """Lines split at newlines only: a vocabulary may hold other separators, such as U+2028, as tokens."""
-    lines = path.read_bytes().decode("utf-8").split("\n")
+    try:
+        lines = path.read_bytes().decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise AssetError(f"{path} is not UTF-8: {error}") from error
     return tuple(line.rstrip("\r") for line in (lines[:-1] if lines[-1] == "" else lines))
 
 

@@ -1,21 +1,42 @@
 """Label names as they stand in data, and their order."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from kerasft.errors import DataError
+import numpy as np
+
+from kerasft.errors import DataError, UsageError
 from kerasft.task import Where
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def name(value: Any) -> str:
-    """How a label is written in files, reports and the exported graph: ``3`` and ``"3"`` are the same label."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    """How a label is written in files, reports and the exported graph: ``3``, ``3.0`` and ``"3"`` are the same."""
+    whole = isinstance(value, (float, np.floating)) and value.is_integer()
+    return str(int(value)) if whole else str(value)
+
+
+def given(labels: Sequence[Any]) -> list[str]:
+    """A label space as the user gives it.
+
+    Raises:
+        UsageError: it is one string, or names a label more than once.
+    """
+    if isinstance(labels, str):
+        raise UsageError(f"labels must be a list of labels. Received: {labels!r}")
+    names = [name(label) for label in labels]
+    if repeated := sorted(label for label, count in Counter(names).items() if count > 1):
+        raise UsageError(f"labels must differ; more than once: {', '.join(map(repr, repeated))}")
+    return names
 
 
 def ordered(names: set[str]) -> list[str]:
     """Numbers in numeric order, anything else alphabetically."""
-    if all(item.lstrip("-").isdigit() for item in names):
-        return sorted(names, key=int)
+    if all(_NUMBER.fullmatch(item) for item in names):
+        return sorted(names, key=lambda item: (float(item), item))
     return sorted(names)
 
 

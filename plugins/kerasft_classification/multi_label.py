@@ -9,6 +9,7 @@ import tensorflow as tf
 from sklearn import metrics as sklearn_metrics
 
 from kerasft import Evaluation, Table
+from kerasft.errors import UsageError
 from kerasft.task import Mistake, Where
 from kerasft_classification import labels as label_names
 from kerasft_classification.task import PooledTask
@@ -25,6 +26,9 @@ class MultiLabel(PooledTask):
         separator: between the labels of one string.
         threshold: a label is predicted from this probability on.
         dropout: rate before the head while training, a fraction of 1.
+
+    Raises:
+        UsageError: `threshold` does not lie between 0 and 1.
     """
 
     target_names = ("labels", "label", "tags", "categories", "classes", "targets")
@@ -40,7 +44,9 @@ class MultiLabel(PooledTask):
         dropout: float = 0.1,
     ):
         super().__init__(dropout=dropout)
-        self.labels = [label_names.name(label) for label in labels]
+        self.labels = label_names.given(labels)
+        if not 0.0 < threshold < 1.0:
+            raise UsageError(f"threshold must lie between 0 and 1. Received: {threshold}")
         self.separator = separator
         self.threshold = threshold
 

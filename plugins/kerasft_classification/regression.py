@@ -66,18 +66,16 @@ class Regression(PooledTask):
         return {"value": logits[:, 0] * self.scale + self.mean}
 
     def evaluate(self, targets: np.ndarray, answers: Mapping[str, np.ndarray]) -> Evaluation:
-        """Mean absolute error and root mean squared error in the unit of the data, and R²."""
+        """Mean absolute error and root mean squared error in the unit of the data; R² if the targets differ."""
         truth = targets[:, 0].astype(np.float64) * self.scale + self.mean
         predicted = np.asarray(answers["value"], np.float64)
         errors = np.abs(predicted - truth)
         worst = sorted(range(len(errors)), key=lambda i: (-errors[i], i))
-        r2 = sklearn_metrics.r2_score(truth, predicted) if len(truth) > 1 else math.nan
+        metrics = {"mae": float(errors.mean()), "rmse": float(np.sqrt((errors**2).mean()))}
+        if np.ptp(truth) > 0.0:
+            metrics["r2"] = float(sklearn_metrics.r2_score(truth, predicted))
         return Evaluation(
-            metrics={
-                "mae": float(errors.mean()),
-                "rmse": float(np.sqrt((errors**2).mean())),
-                "r2": float(r2),
-            },
+            metrics=metrics,
             mistakes=[Mistake(i, float(errors[i]), f"{truth[i]:.4g}, predicted {predicted[i]:.4g}") for i in worst],
         )
 

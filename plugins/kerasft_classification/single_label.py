@@ -28,7 +28,7 @@ class SingleLabel(PooledTask):
 
     def __init__(self, *, labels: Sequence[str] = (), dropout: float = 0.1):
         super().__init__(dropout=dropout)
-        self.labels = [label_names.name(label) for label in labels]
+        self.labels = label_names.given(labels)
 
     @property
     def units(self) -> int:

@@ -15,9 +15,14 @@ class PooledTask(Task):
 
     Args:
         dropout: rate before the head while training, a fraction of 1.
+
+    Raises:
+        UsageError: `dropout` is not from 0 to below 1.
     """
 
     def __init__(self, *, dropout: float = 0.1):
+        if not 0.0 <= dropout < 1.0:
+            raise UsageError(f"dropout must be from 0 to below 1. Received: {dropout}")
         self.dropout = dropout
 
     @property

@@ -1,0 +1,201 @@
+"""Every installed backbone with every installed task: either they work together in every way, or it is said why not."""
+
+import importlib.util
+import inspect
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import samples
+import tensorflow as tf
+
+import kerasft
+from kerasft import features, host, modeling, pretrained
+from kerasft.errors import UsageError
+from kerasft.specs import load_object
+
+HOST = host.load()
+BACKBONES, TASKS = HOST.backbones, HOST.tasks
+EXPLAINED = {(b, t): features.explain(BACKBONES[b], TASKS[t]) for b in BACKBONES for t in TASKS}
+PAIRS = {
+    f"{backbone}-{task}-{i}": (backbone, task, sample)
+    for (backbone, task), explanation in EXPLAINED.items()
+    if explanation.works
+    for i, sample in enumerate(samples.TASKS.get(task, ()))
+}
+
+
+def test_there_is_a_sample_for_everything_installed():
+    assert {"bert"} <= set(BACKBONES) and {"classification"} <= set(TASKS)
+    assert set(TASKS) <= set(samples.TASKS)
+    assert {spec.modality for spec in BACKBONES.values()} <= set(samples.INPUTS)
+
+
+@pytest.mark.parametrize(("backbone", "task"), EXPLAINED)
+def test_pairs_that_do_not_work_are_refused_with_the_explanation(backbone, task):
+    explanation = EXPLAINED[backbone, task]
+    assert len(explanation.lines) == len(TASKS[task].requires)
+    if not explanation.works:
+        with pytest.raises(UsageError) as caught:
+            kerasft.build(f"{backbone}/{BACKBONES[backbone].tiny}", task)
+        assert all(line in str(caught.value) for line in explanation.lines)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_factories_of_backbones_take_what_presets_say(name):
+    spec = BACKBONES[name]
+    factory = load_object(spec.factory, "test")
+    assert spec.presets
+    for preset in spec.presets:
+        inspect.signature(factory).bind(Path(), preset=f"{name}/{preset.name}", weights=True, **preset.options)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_tiny_preset_needs_nothing(name):
+    (tiny,) = (preset for preset in BACKBONES[name].presets if preset.name == BACKBONES[name].tiny)
+    assert tiny.sources == ()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_factories_of_tasks_are_importable(name):
+    assert callable(load_object(TASKS[name].factory, "test"))
+
+
+@pytest.mark.parametrize("name", HOST.recipes)
+def test_modules_of_recipes_are_there(name):
+    assert importlib.util.find_spec(HOST.recipes[name].module)
+
+
+def build(backbone, task, sample):
+    keras.utils.set_random_seed(1)
+    return kerasft.build(f"{backbone}/{BACKBONES[backbone].tiny}", task, **sample.options)
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def pair(request):
+    """Model, sample and raw inputs of one working pair; built once, changed by no test."""
+    backbone, task, sample = PAIRS[request.param]
+    model = build(backbone, task, sample)
+    return model, sample, list(samples.INPUTS[BACKBONES[backbone].modality]), (backbone, task)
+
+
+@pytest.fixture(params=PAIRS)
+def fresh(request):
+    """The same, to be trained."""
+    backbone, task, sample = PAIRS[request.param]
+    return build(backbone, task, sample), sample, list(samples.INPUTS[BACKBONES[backbone].modality])
+
+
+def test_the_backbone_gives_a_dict_of_what_it_provides(pair):
+    model, _, inputs, (name, _) = pair
+    outputs = model.assembly.backbone.model(encode(model, inputs))
+    assert outputs.keys() and set(outputs) <= set(BACKBONES[name].provides)
+    ranks = {"pooled": 2, "tokens": 3, "spatial": 4}
+    for feature, value in outputs.items():
+        assert value.shape[0] == len(inputs)
+        assert value.shape.rank == ranks.get(feature, value.shape.rank)
+
+
+def test_groups_are_disjoint_and_cover_every_weight_the_head_last(pair):
+    model, *_ = pair
+    groups = model.assembly.groups
+    grouped = [weight.path for group in groups for layer in group.layers for weight in layer.weights]
+    assert len(grouped) == len(set(grouped))
+    assert set(grouped) == {weight.path for weight in model.weights}
+    assert groups[-1].name == "head" and len({group.name for group in groups}) == len(groups)
+    order = {layer.name: i for i, layer in enumerate(model.layers)}
+    deepest = [max(order[layer.name] for layer in group.layers) for group in groups if group.layers]
+    assert deepest == sorted(deepest)
+
+
+def test_a_model_of_text_has_a_padding_mask(pair):
+    model, _, inputs, (name, _) = pair
+    if BACKBONES[name].modality != "text":
+        pytest.skip("not text")
+    encoded = encode(model, inputs)
+    mask = encoded["padding_mask"].numpy()
+    assert "padding_mask" in model.input and mask.ndim == 2 and set(np.unique(mask)) == {0, 1}
+    assert np.all(np.diff(mask, axis=1) <= 0)  # padding stands at the end
+    alignment = model.assembly.backbone.preprocess(tf.constant(inputs)).alignment
+    starts, ends = alignment["starts"].numpy(), alignment["ends"].numpy()
+    assert starts.shape == ends.shape == mask.shape and np.all(starts <= ends)
+    assert np.all(ends <= np.array([len(text.encode()) for text in inputs])[:, None])
+    assert np.all(ends[mask == 0] == 0)
+
+
+def test_preprocessing_is_one_graph_for_batches_of_any_size(pair):
+    model, _, inputs, _ = pair
+    preprocess = model.assembly.backbone.preprocess
+    graph = tf.function(lambda raw: dict(preprocess(raw).inputs), [tf.TensorSpec([None], tf.string)])
+    for batch in (inputs, inputs[:1], inputs[2:5]):
+        found, expected = graph(tf.constant(batch)), encode(model, batch)
+        assert set(found) == set(model.input)
+        assert all(np.array_equal(found[name], expected[name]) for name in found)
+    assert graph.experimental_get_tracing_count() == 1
+
+
+def test_answers_are_one_graph_and_the_same_in_any_batch(pair):
+    model, _, inputs, _ = pair
+    graph = tf.function(lambda raw: modeling.answers(model, raw), [tf.TensorSpec([None], tf.string)])
+    together = graph(tf.constant(inputs))
+    assert together and all(value.shape[0] == len(inputs) for value in together.values())
+    for i, raw in enumerate(inputs):
+        for name, value in graph(tf.constant([raw])).items():
+            if value.dtype.is_floating:
+                np.testing.assert_allclose(value[0], together[name][i], atol=1e-5, err_msg=name)
+            else:
+                assert np.array_equal(value[0], together[name][i])
+    assert graph.experimental_get_tracing_count() == 1
+
+
+def test_evaluation_is_about_every_example(pair):
+    model, sample, inputs, _ = pair
+    task = model.assembly.task
+    answers = {name: value.numpy() for name, value in modeling.answers(model, tf.constant(inputs)).items()}
+    evaluation = task.evaluate(task.encode(sample.targets, str), answers)
+    assert evaluation.metrics and all(np.isfinite(value) for value in evaluation.metrics.values())
+    assert all(0 <= mistake.example < len(inputs) for mistake in evaluation.mistakes)
+    badness = [mistake.badness for mistake in evaluation.mistakes]
+    assert badness == sorted(badness, reverse=True)
+
+
+def test_plain_keras_trains_it_and_weights_survive_a_file(fresh, tmp_path):
+    model, sample, inputs = fresh
+    task = model.assembly.task
+    data = kerasft.dataset(model, inputs, sample.targets, batch_size=len(inputs))
+    model.compile(keras.optimizers.Adam(1e-3), task.loss(), metrics=task.metrics())
+    assert task.monitor[0] in {f"val_{name}" for name in ("loss", *(metric.name for metric in task.metrics()))}
+    before = model.evaluate(data, verbose=0, return_dict=True)["loss"]
+    initial = model.get_weights()
+    model.fit(data, epochs=3, verbose=0)
+    after = model.evaluate(data, verbose=0, return_dict=True)["loss"]
+    assert after < before
+    moved = [w.path for w, old in zip(model.weights, initial, strict=True) if not np.array_equal(w.numpy(), old)]
+    assert any("logits" in path or "head" in path for path in moved) and any("embedding" in path for path in moved)
+
+    trained = model.get_weights()
+    model.save_weights(tmp_path / "model.weights.h5")
+    model.set_weights(initial)
+    model.load_weights(tmp_path / "model.weights.h5")
+    assert all(np.array_equal(one, two) for one, two in zip(trained, model.get_weights(), strict=True))
+
+
+def test_the_backbone_is_rebuilt_without_weights_from_its_own_files(pair, tmp_path):
+    model, _, inputs, (name, _) = pair
+    backbone = model.assembly.backbone
+    for file, content in backbone.files.items():
+        (tmp_path / file).write_bytes(content)
+    found = pretrained.Pretrained(spec=BACKBONES[name], name=name, source="", directory=tmp_path, options={})
+    rebuilt = found.create(weights=False)
+    assert [w.path.partition("/")[2] for w in rebuilt.model.weights] == [
+        w.path.partition("/")[2] for w in backbone.model.weights
+    ]
+    rebuilt.model.set_weights(backbone.model.get_weights())
+    encoded = encode(model, inputs)
+    expected, output = backbone.model(encoded), rebuilt.model(encoded)
+    assert all(np.array_equal(output[feature], expected[feature]) for feature in expected)
+
+
+def encode(model, inputs):
+    return dict(model.assembly.backbone.preprocess(tf.constant(inputs)).inputs)
