@@ -62,7 +62,7 @@ def build(
     """
     found = pretrained.locate(backbone)
     made = create_task(found.spec, task, task_options) if isinstance(task, str) else task
-    return assemble(found.spec, found.create(**(backbone_options or {})), made, found.source)
+    return assemble(found.spec, found.create(backbone_options), made, found.source)
 
 
 def create_task(spec: BackboneSpec, name: str, options: Mapping[str, Any]) -> Task:
@@ -87,13 +87,25 @@ def assemble(spec: BackboneSpec, backbone: Backbone, task: Task, source: str = "
             f"backbone {spec.name}: expected an output dict with keys from {', '.join(spec.provides)}. "
             f"Received: {sorted(outputs) if isinstance(outputs, dict) else type(outputs).__name__}"
         )
-    logits = task.head({**_bridged(backbone.model), **outputs})
+    logits = task.head(_Features(spec.name, {**_bridged(backbone.model), **outputs}))
     model = keras.Model(backbone.model.input, logits, name="kerasft")
     known = set(map(id, backbone.model.layers))
     head = [layer for layer in model.layers if id(layer) not in known]
     groups = (*backbone.groups, Group("head", head))
     model.assembly = Assembly(spec=spec, backbone=backbone, task=task, groups=groups, source=source)
     return model
+
+
+class _Features(dict[str, Any]):
+    """Features by name. A task made by the user was not compared with the backbone before it asks for one."""
+
+    def __init__(self, backbone: str, features: Mapping[str, Any]):
+        super().__init__(features)
+        self._backbone = backbone
+
+    def __missing__(self, name: str) -> Any:
+        has = ", ".join(sorted(self))
+        raise UsageError(f"The task cannot stand on {self._backbone}: it asks for {name!r}. There are: {has}")
 
 
 def _bridged(model: keras.Model) -> dict[str, Any]:
@@ -127,10 +139,21 @@ def dataset(
 
     Returns:
         Batches ``(inputs by name, aligned targets)``; one pass.
+
+    Raises:
+        DataError: targets that do not fit the task: all of them are listed.
+        UsageError: there are no examples, or not as many targets as inputs.
     """
     from kerasft.engine.pipeline import training_batches
     from kerasft.engine.plan import BatchPlan
 
+    if len(inputs) != len(targets) or not len(inputs):
+        raise UsageError(
+            f"Expected one target for each input, and at least one. "
+            f"Received: {len(inputs)} inputs and {len(targets)} targets"
+        )
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be 1 or more. Received: {batch_size}")
     task = model.assembly.task
     encoded = task.encode(targets, lambda i: f"example {i}")
     plan = BatchPlan(examples=len(inputs), batch_size=batch_size, seed=shuffle_seed)

@@ -33,8 +33,12 @@ class Pretrained:
     directory: Path | None
     options: Mapping[str, Any]
 
-    def create(self, *, weights: bool = True, **options: Any) -> "Backbone":
-        """Builds it, with the user's options over those of the preset.
+    def create(self, options: Mapping[str, Any] | None = None, *, weights: bool = True) -> "Backbone":
+        """Builds it.
+
+        Args:
+            options: the user's, over those of the preset.
+            weights: whether to read them; otherwise it is built with arbitrary ones, to be replaced.
 
         Raises:
             UsageError: the backbone does not know an option.
@@ -43,7 +47,7 @@ class Pretrained:
         return call_factory(
             factory,
             f"backbone {self.spec.name}",
-            {**self.options, **options},
+            {**self.options, **(options or {})},
             directory=self.directory,
             preset=self.name,
             weights=weights,

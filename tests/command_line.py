@@ -1,13 +1,17 @@
-"""The `kerasft` command as a process of its own, and what it answered."""
+"""The `kerasft` command, in this process or as one of its own, and what it answered."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import pytest
 
 KERASFT = Path(sys.executable).with_name("kerasft")
 
@@ -31,6 +35,35 @@ class Answer:
 
 def _no_constant(name: str) -> None:
     raise AssertionError(f"{name} is not JSON")
+
+
+def here(*arguments: object) -> Answer:
+    """`kerasft` with these arguments in this process, where TensorFlow has started already."""
+    from kerasft.cli import main
+
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        with _redirected(1, stdout), _redirected(2, stderr), pytest.raises(SystemExit) as end:
+            main.main([str(argument) for argument in arguments], prog_name="kerasft")
+        return Answer(int(end.value.code or 0), _text(stdout), _text(stderr))
+
+
+@contextlib.contextmanager
+def _redirected(descriptor: int, file: IO[bytes]) -> Iterator[None]:
+    """Sends what is written to a file descriptor, and to the stream of Python that stands for it, to `file`."""
+    saved = os.dup(descriptor)
+    os.dup2(file.fileno(), descriptor)
+    redirect = contextlib.redirect_stdout if descriptor == 1 else contextlib.redirect_stderr
+    try:
+        with open(descriptor, "w", encoding="utf-8", buffering=1, closefd=False) as stream, redirect(stream):
+            yield
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8")
 
 
 def environment(**variables: str) -> Mapping[str, str]:

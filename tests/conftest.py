@@ -1,41 +1,68 @@
 """What tests of the whole program share: the command line in this process, and one run made by `kerasft finetune`."""
 
+import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import command_line
 import pytest
 from command_line import Answer
+from filelock import FileLock
+from small_plugins import install
 from small_runs import TEST_ROWS, TINY, Trained, separable, write_csv
+
+from kerasft import host
 
 
 @pytest.fixture
-def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """`cli("finetune", …)`: the command in this process, where TensorFlow has started already."""
-    from kerasft.cli import main
+def cli(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Answer]]:
+    """`cli("finetune", …)`: the command in this process; plugins are as before when the test has ended."""
+    monkeypatch.setenv("KERASFT_PLUGINS", "all")  # --block changes it
+    host.load.cache_clear()
+    yield command_line.here
+    monkeypatch.undo()
+    host.load.cache_clear()
 
-    def call(*arguments: object) -> Answer:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main.main([str(argument) for argument in arguments], prog_name="kerasft")
-        stdout, stderr = capfd.readouterr()
-        return Answer(int(end.value.code or 0), stdout, stderr)
 
-    return call
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """`plugin(id, source)` installs a plugin for this process."""
+
+    def add(id: str, source: str) -> None:
+        monkeypatch.syspath_prepend(install(tmp_path / "site-packages", id, source))
+        host.load.cache_clear()
+
+    yield add
+    monkeypatch.undo()
+    host.load.cache_clear()
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A run of `kerasft finetune --json` as a process of its own. Read only: `copied` is for breaking."""
-    home = tmp_path_factory.mktemp("trained")
+    # Workers of pytest-xdist share the directory above their own.
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    home, kept = root / "trained", root / "trained.json"
+    with FileLock(root / "trained.lock"):
+        if not kept.exists():
+            home.mkdir()
+            kept.write_text(json.dumps(asdict(_train(home))))
+    answer = Answer(**json.loads(kept.read_text()))
+    return Trained(home / "run", home / "train.csv", home / "test.csv", answer)
+
+
+def _train(home: Path) -> Answer:
     train, test = write_csv(home / "train.csv", separable(96)), write_csv(home / "test.csv", TEST_ROWS)
     answer = command_line.run(
         *("finetune", *TINY, "--train", train, "--validation", 0.25, "--test", test, "--out", home / "run"),
         *("--epochs", 3, "--batch-size", 8, "--learning-rate", 0.01, "--json"),
     )
     assert answer.code == 0, answer.stderr
-    return Trained(home / "run", train, test, answer)
+    return answer
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 import shutil
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from kerasft.cli import show
@@ -34,7 +35,7 @@ def doctor() -> Output:
     broken = [str(plugin) for plugin in loaded.plugins if plugin.status in ("failed", "conflict")]
     cache = assets.cache_dir()
     problems = [*broken]
-    if not (os.access(cache, os.W_OK) if cache.exists() else _creatable(cache)):
+    if not _usable(cache):
         problems.append(f"the cache {cache} cannot be written; set KERASFT_CACHE")
     if not loaded.backbones:
         problems.append("no backbone is installed or loaded")
@@ -68,12 +69,13 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _creatable(path: Any) -> bool:
-    parent = next((p for p in path.parents if p.exists()), None)
-    return parent is not None and parent.is_dir() and os.access(parent, os.W_OK)
+def _usable(path: Path) -> bool:
+    """Whether files can be written to a directory that may not exist yet."""
+    nearest = next(p for p in (path, *path.parents) if p.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
 
 
-def _free(path: Any) -> str:
+def _free(path: Path) -> str:
     existing = next(p for p in (path, *path.parents) if p.exists())
     return f"{shutil.disk_usage(existing).free / 1e9:.0f} GB"
 

@@ -64,6 +64,13 @@ class StopAtNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the running mean, which stays NaN once it is."""
-        loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
-            raise KerasftError(f"The loss became {loss} at step {batch + 1}. Try a smaller learning rate.")
+        self._check({"loss": (logs or {}).get("loss", 0.0)}, f"step {batch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Checks the validation figures too, which the last step of the epoch may have spoilt."""
+        self._check(logs or {}, f"the end of epoch {epoch + 1}")
+
+    def _check(self, logs: dict[str, Any], when: str) -> None:
+        for name, value in logs.items():
+            if not math.isfinite(value):
+                raise KerasftError(f"The {name} became {float(value)} at {when}. Try a smaller learning rate.")

@@ -19,11 +19,17 @@ _PREFETCH = 2
 def training_batches(
     assembly: "Assembly", inputs: Sequence[Any], targets: np.ndarray, plan: BatchPlan, epochs: int = 1
 ) -> tf.data.Dataset:
-    """Batches ``(model inputs, aligned targets)`` of `epochs` epochs, one after the other."""
+    """Batches ``(model inputs, aligned targets)`` of `epochs` epochs, one after the other.
+
+    Read again, it goes on with the epochs after those, so that Keras shuffles anew when it starts over.
+    """
     raw, encoded = tf.constant(list(inputs)), tf.constant(targets)
 
+    passes = itertools.count()
+
     def indices() -> Iterator[np.ndarray]:
-        return itertools.chain.from_iterable(plan.batches(epoch) for epoch in range(epochs))
+        first = next(passes) * epochs
+        return itertools.chain.from_iterable(plan.batches(epoch) for epoch in range(first, first + epochs))
 
     def gather(index: tf.Tensor) -> tuple[Mapping[str, tf.Tensor], tf.Tensor]:
         batch = assembly.backbone.preprocess(tf.gather(raw, index))

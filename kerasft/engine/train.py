@@ -96,7 +96,7 @@ def finetune(
         seed=seed,
     )
     keras.utils.set_random_seed(seed)
-    built = found.create(**(backbone_options or {}))
+    built = found.create(backbone_options)
     model = modeling.assemble(found.spec, built, made_task, found.source)
 
     directory.create(overwrite)
@@ -178,7 +178,8 @@ def _fit(
             epochs=epochs,
             steps_per_epoch=plan.steps,
             validation_data=_validation(model, prepared.validation, batch_size),
-            callbacks=[best, own.History(directory), own.StopAtNaN(), progress, *extra],  # kept, then announced
+            # Checked, kept, and only then announced.
+            callbacks=[own.StopAtNaN(), best, own.History(directory), progress, *extra],
             shuffle=False,  # the batch plan has shuffled
             verbose=0,
         )

@@ -10,7 +10,7 @@ import tensorflow as tf
 from sklearn import metrics as sklearn_metrics
 
 from kerasft import Evaluation
-from kerasft.errors import DataError
+from kerasft.errors import DataError, UsageError
 from kerasft.task import Mistake, Where
 from kerasft_classification.task import PooledTask
 
@@ -50,7 +50,13 @@ class Regression(PooledTask):
             raise DataError(f"Every training target is {self.mean:g}: there is nothing to learn.")
 
     def encode(self, targets: Sequence[Any], where: Where) -> np.ndarray:
-        """Standardised float32 of shape ``(examples, 1)``."""
+        """Standardised float32 of shape ``(examples, 1)``.
+
+        Raises:
+            UsageError: `scale` is neither given nor learned yet.
+        """
+        if not self.scale:
+            raise UsageError("Regression needs the mean and scale of the training targets: mean=…, scale=….")
         return ((_numbers(targets, where) - self.mean) / self.scale).astype(np.float32)[:, np.newaxis]
 
     def loss(self) -> keras.losses.Loss:

@@ -53,7 +53,7 @@ def test_any_sequence_length_up_to_its_positions(backbone, length):
 
 @pytest.mark.parametrize("options", [{}, {"pooler": False}])
 def test_groups_are_disjoint_cover_every_weight_and_go_from_shallow_to_deep(options):
-    built = pretrained.locate("bert/tiny").create(**options)
+    built = pretrained.locate("bert/tiny").create(options)
     assert [group.name for group in built.groups] == ["embeddings", "block_0", "block_1"]
     grouped = [weight.path for group in built.groups for layer in group.layers for weight in layer.weights]
     assert len(set(grouped)) == len(grouped)
@@ -86,7 +86,7 @@ class TestTiny:
             np.testing.assert_array_equal(one, other)
 
     def test_other_weights_for_another_seed(self, backbone):
-        other = pretrained.locate("bert/tiny").create(seed=1)
+        other = pretrained.locate("bert/tiny").create({"seed": 1})
         same = [
             np.array_equal(one, two)
             for weight, one, two in zip(
@@ -135,29 +135,29 @@ class TestLength:
         assert pretrained.locate(str(tmp_path)).create().preprocess.length == 256
 
     def test_it_is_cut_to_what_the_user_asks_for(self):
-        built = pretrained.locate("bert/tiny").create(length=6)
+        built = pretrained.locate("bert/tiny").create({"length": 6})
         assert built.preprocess(TEXTS).inputs["token_ids"].shape == (3, 6)
         assert built.preprocess.truncated(TEXTS).numpy().tolist() == [True, True, False]
 
     @pytest.mark.parametrize("length", [-1, 0, 2, 129, 10_000])
     def test_out_of_range(self, length):
         with pytest.raises(UsageError, match=f"length must be from 3 to 128 tokens for bert/tiny.*length={length}"):
-            pretrained.locate("bert/tiny").create(length=length)
+            pretrained.locate("bert/tiny").create({"length": length})
 
     @pytest.mark.parametrize("length", [3, 128])
     def test_both_ends_of_the_range(self, length):
-        assert pretrained.locate("bert/tiny").create(length=length).preprocess.length == length
+        assert pretrained.locate("bert/tiny").create({"length": length}).preprocess.length == length
 
 
 class TestOptions:
     def test_a_pooler_that_is_not_there_cannot_be_asked_for(self, tmp_path):
         tiny.write(tmp_path, tiny.weights(pooler=False))
         with pytest.raises(UsageError, match="no trained pooler"):
-            pretrained.locate(str(tmp_path)).create(pooler=True)
+            pretrained.locate(str(tmp_path)).create({"pooler": True})
 
     def test_a_misspelt_one_is_corrected(self):
         with pytest.raises(UnknownNameError, match=r"option of backbone bert named 'lenght'\.\nDid you mean length"):
-            pretrained.locate("bert/tiny").create(lenght=64)
+            pretrained.locate("bert/tiny").create({"lenght": 64})
 
     @pytest.mark.parametrize("name", ["directory", "preset"])
     def test_what_the_core_passes_is_no_option(self, name):

@@ -12,7 +12,7 @@ from kerasft.errors import AssetError, UsageError
 
 
 def create(directory, **options):
-    return pretrained.locate(str(directory)).create(**options)
+    return pretrained.locate(str(directory)).create(options)
 
 
 def refusal(directory, **options):

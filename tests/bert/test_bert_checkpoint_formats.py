@@ -19,7 +19,7 @@ MASK = (IDS > 0).astype(np.int32)
 
 def features(directory, **options):
     """What a backbone makes of `IDS`, loaded as a user loads a directory."""
-    backbone = pretrained.locate(str(directory)).create(**options)
+    backbone = pretrained.locate(str(directory)).create(options)
     inputs = {"token_ids": IDS, "segment_ids": np.zeros_like(IDS), "padding_mask": MASK}
     return {name: value.numpy() for name, value in backbone.model(inputs, training=False).items()}
 

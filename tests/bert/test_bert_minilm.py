@@ -83,7 +83,7 @@ def test_it_has_as_many_weights_as_its_preset_says(real):
 
 def test_texts_are_read_up_to_all_512_positions(minilm):
     words = "the quick brown fox " * 200
-    backbone = pretrained.locate(str(minilm)).create(length=512, weights=False)
+    backbone = pretrained.locate(str(minilm)).create({"length": 512}, weights=False)
     inputs = backbone.preprocess(tf.constant([words])).inputs
     assert inputs["token_ids"].shape == (1, 512)
     assert backbone.model(inputs)["tokens"].shape == (1, 512, 384)

@@ -79,7 +79,9 @@ def test_a_process_keeps_its_stdout_clean_of_the_recipe_it_runs(tmp_path: Path) 
     answer = command_line.run("recipe", "run", "bbc_news_bert", "--json", "--", "--help", cwd=tmp_path)
     assert answer.code == 0
     assert answer.json == {"name": "bbc_news_bert", "exit_code": 0}
-    assert "--learning-rate" in answer.stderr
+    for option in ("--data", "--backbone", "--epochs", "--batch-size", "--learning-rate", "--length", "--seed"):
+        assert option in answer.stderr
+    assert not list(tmp_path.iterdir())
 
 
 ERRORS: list[tuple[list[str], int, str, str]] = [

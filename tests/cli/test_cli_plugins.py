@@ -1,5 +1,6 @@
 """Plugins on the command line: a broken one is one line on stderr and is named when something cannot be found."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import command_line
@@ -7,6 +8,9 @@ import pytest
 from command_line import Answer
 from small_plugins import BROKEN, TALKATIVE, install
 from small_runs import TINY, separable, write_csv
+
+Cli = Callable[..., Answer]
+Plugin = Callable[[str, str], None]
 
 LINE = "plugin 'broken' of acme-broken 2.5 failed in phase import: RuntimeError: no counting today"
 
@@ -59,22 +63,25 @@ def test_strict_mode_stops_at_the_broken_plugin(site: Path) -> None:
     assert answer.json["error"] == {"type": "PluginError", "message": LINE}
 
 
-def test_the_doctor_finds_it_and_says_so_by_its_exit_code(site: Path) -> None:
-    answer = run(site, "doctor", "--json")
+def test_the_doctor_finds_it_and_says_so_by_its_exit_code(plugin: Plugin, cli: Cli) -> None:
+    plugin("broken", BROKEN)
+    answer = cli("doctor", "--json")
     assert answer.code == 1
     assert answer.json["problems"] == [LINE]
 
 
-def test_an_error_inside_a_plugin_is_one_message_and_a_traceback_on_request(site: Path, tmp_path: Path) -> None:
+def test_an_error_inside_a_plugin_is_one_message_and_a_traceback_on_request(
+    plugin: Plugin, cli: Cli, tmp_path: Path
+) -> None:
+    plugin("talkative", TALKATIVE)
     train = write_csv(tmp_path / "data.csv", separable(8))
     command = ("finetune", *TINY, "--task", "counting", "--train", train, "--out", tmp_path / "run")
-    answer = run(site, *command, "--json")
+    answer = cli(*command, "--json")
     assert answer.code == 1
     assert answer.json["error"] == {
         "type": "ZeroDivisionError",
         "message": "Unexpected ZeroDivisionError: counted too far\nThis is a defect; --debug shows where.",
     }
     assert "Traceback" not in answer.stderr
-    debug = run(site, *command, "--debug")
-    assert 'in counting\n    raise ZeroDivisionError("counted too far")' in debug.stderr
+    assert 'in counting\n    raise ZeroDivisionError("counted too far")' in cli(*command, "--debug").stderr
     assert not (tmp_path / "run").exists()

@@ -36,11 +36,6 @@ def test_texts_as_arguments(trained: Trained, cli: Cli) -> None:
     assert labels(cli("predict", trained.directory, *TEXTS)) == LABELS
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
-def test_the_batch_size_changes_no_order(batch_size: int, trained: Trained, cli: Cli) -> None:
-    assert labels(cli("predict", trained.directory, *TEXTS, "--batch-size", batch_size)) == LABELS
-
-
 def test_texts_from_standard_input(trained: Trained, cli: Cli, say: Callable[[bytes], None]) -> None:
     say("\n".join(TEXTS).encode())
     assert labels(cli("predict", trained.directory)) == LABELS
@@ -48,16 +43,10 @@ def test_texts_from_standard_input(trained: Trained, cli: Cli, say: Callable[[by
     assert labels(cli("predict", trained.directory)) == LABELS
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
-def test_texts_from_a_file(suffix: str, trained: Trained, tmp_path: Path, cli: Cli) -> None:
-    path = tmp_path / f"inputs{suffix}"
-    if suffix == ".jsonl":
-        path.write_text("".join(json.dumps({"id": i, "text": text}) + "\n" for i, text in enumerate(TEXTS)))
-    elif suffix == ".tsv":
-        path.write_text("id\ttext\n" + "".join(f"{i}\t{text}\n" for i, text in enumerate(TEXTS)))
-    else:
-        write_csv(path, [(str(i), text) for i, text in enumerate(TEXTS)], header=("id", "text"))
-    assert labels(cli("predict", trained.directory, "--input", path)) == LABELS
+def test_texts_from_a_file(trained: Trained, tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "inputs.jsonl"
+    path.write_text("".join(json.dumps({"id": i, "text": text, "n": -i}) + "\n" for i, text in enumerate(TEXTS)))
+    assert labels(cli("predict", trained.directory, "--input", path, "--batch-size", 2)) == LABELS
 
 
 def test_a_file_without_the_trained_column_name_is_read_if_there_is_no_doubt(

@@ -72,33 +72,74 @@ def build(backbone, task, sample):
     return kerasft.build(f"{backbone}/{BACKBONES[backbone].tiny}", task, **sample.options)
 
 
-@pytest.fixture(scope="module", params=PAIRS)
-def pair(request):
-    """Model, sample and raw inputs of one working pair; built once, changed by no test."""
-    backbone, task, sample = PAIRS[request.param]
-    model = build(backbone, task, sample)
-    return model, sample, list(samples.INPUTS[BACKBONES[backbone].modality]), (backbone, task)
+@pytest.fixture(scope="module", params=BACKBONES)
+def alone(request):
+    """A backbone by itself, with its spec and raw inputs."""
+    spec = BACKBONES[request.param]
+    backbone = pretrained.locate(f"{request.param}/{spec.tiny}").create()
+    return backbone, spec, list(samples.INPUTS[spec.modality])
 
 
-@pytest.fixture(params=PAIRS)
-def fresh(request):
-    """The same, to be trained."""
-    backbone, task, sample = PAIRS[request.param]
-    return build(backbone, task, sample), sample, list(samples.INPUTS[BACKBONES[backbone].modality])
+def encode(backbone, inputs):
+    return dict(backbone.preprocess(tf.constant(inputs)).inputs)
 
 
-def test_the_backbone_gives_a_dict_of_what_it_provides(pair):
-    model, _, inputs, (name, _) = pair
-    outputs = model.assembly.backbone.model(encode(model, inputs))
-    assert outputs.keys() and set(outputs) <= set(BACKBONES[name].provides)
+def test_the_backbone_gives_a_dict_of_what_it_provides(alone):
+    backbone, spec, inputs = alone
+    outputs = backbone.model(encode(backbone, inputs))
+    assert outputs.keys() and set(outputs) <= set(spec.provides)
     ranks = {"pooled": 2, "tokens": 3, "spatial": 4}
     for feature, value in outputs.items():
         assert value.shape[0] == len(inputs)
         assert value.shape.rank == ranks.get(feature, value.shape.rank)
 
 
+def test_a_model_of_text_has_a_padding_mask_and_the_way_back_to_its_bytes(alone):
+    backbone, spec, inputs = alone
+    if spec.modality != "text":
+        pytest.skip("not text")
+    mask = encode(backbone, inputs)["padding_mask"].numpy()
+    assert "padding_mask" in backbone.model.input and mask.ndim == 2 and set(np.unique(mask)) == {0, 1}
+    assert np.all(np.diff(mask, axis=1) <= 0)  # padding stands at the end
+    alignment = backbone.preprocess(tf.constant(inputs)).alignment
+    starts, ends = alignment["starts"].numpy(), alignment["ends"].numpy()
+    assert starts.shape == ends.shape == mask.shape and np.all(starts <= ends)
+    assert np.all(ends <= np.array([len(text.encode()) for text in inputs])[:, None])
+    assert np.all(ends[mask == 0] == 0) and ends.max() > 0
+
+
+def test_preprocessing_is_one_graph_for_batches_of_any_size(alone):
+    backbone, _, inputs = alone
+    graph = tf.function(lambda raw: dict(backbone.preprocess(raw).inputs), [tf.TensorSpec([None], tf.string)])
+    for batch in (inputs, inputs[:1], inputs[2:5]):
+        found, expected = graph(tf.constant(batch)), encode(backbone, batch)
+        assert set(found) == set(backbone.model.input)
+        assert all(np.array_equal(found[name], expected[name]) for name in found)
+    assert graph.experimental_get_tracing_count() == 1
+
+
+def test_the_backbone_is_rebuilt_without_weights_from_its_own_files(alone, tmp_path):
+    backbone, spec, inputs = alone
+    for file, content in backbone.files.items():
+        (tmp_path / file).write_bytes(content)
+    found = pretrained.Pretrained(spec=spec, name="rebuilt", source="", directory=tmp_path, options={})
+    rebuilt = found.create(weights=False)
+    rebuilt.model.set_weights(backbone.model.get_weights())
+    encoded = encode(backbone, inputs)
+    expected, output = backbone.model(encoded), rebuilt.model(encoded)
+    assert set(output) == set(expected)
+    assert all(np.array_equal(output[feature], expected[feature]) for feature in expected)
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def pair(request):
+    """Model, sample and raw inputs of one working pair; built once, changed by no test."""
+    backbone, task, sample = PAIRS[request.param]
+    return build(backbone, task, sample), sample, list(samples.INPUTS[BACKBONES[backbone].modality])
+
+
 def test_groups_are_disjoint_and_cover_every_weight_the_head_last(pair):
-    model, *_ = pair
+    model, _, _ = pair
     groups = model.assembly.groups
     grouped = [weight.path for group in groups for layer in group.layers for weight in layer.weights]
     assert len(grouped) == len(set(grouped))
@@ -109,34 +150,8 @@ def test_groups_are_disjoint_and_cover_every_weight_the_head_last(pair):
     assert deepest == sorted(deepest)
 
 
-def test_a_model_of_text_has_a_padding_mask(pair):
-    model, _, inputs, (name, _) = pair
-    if BACKBONES[name].modality != "text":
-        pytest.skip("not text")
-    encoded = encode(model, inputs)
-    mask = encoded["padding_mask"].numpy()
-    assert "padding_mask" in model.input and mask.ndim == 2 and set(np.unique(mask)) == {0, 1}
-    assert np.all(np.diff(mask, axis=1) <= 0)  # padding stands at the end
-    alignment = model.assembly.backbone.preprocess(tf.constant(inputs)).alignment
-    starts, ends = alignment["starts"].numpy(), alignment["ends"].numpy()
-    assert starts.shape == ends.shape == mask.shape and np.all(starts <= ends)
-    assert np.all(ends <= np.array([len(text.encode()) for text in inputs])[:, None])
-    assert np.all(ends[mask == 0] == 0)
-
-
-def test_preprocessing_is_one_graph_for_batches_of_any_size(pair):
-    model, _, inputs, _ = pair
-    preprocess = model.assembly.backbone.preprocess
-    graph = tf.function(lambda raw: dict(preprocess(raw).inputs), [tf.TensorSpec([None], tf.string)])
-    for batch in (inputs, inputs[:1], inputs[2:5]):
-        found, expected = graph(tf.constant(batch)), encode(model, batch)
-        assert set(found) == set(model.input)
-        assert all(np.array_equal(found[name], expected[name]) for name in found)
-    assert graph.experimental_get_tracing_count() == 1
-
-
 def test_answers_are_one_graph_and_the_same_in_any_batch(pair):
-    model, _, inputs, _ = pair
+    model, _, inputs = pair
     graph = tf.function(lambda raw: modeling.answers(model, raw), [tf.TensorSpec([None], tf.string)])
     together = graph(tf.constant(inputs))
     assert together and all(value.shape[0] == len(inputs) for value in together.values())
@@ -150,7 +165,7 @@ def test_answers_are_one_graph_and_the_same_in_any_batch(pair):
 
 
 def test_evaluation_is_about_every_example(pair):
-    model, sample, inputs, _ = pair
+    model, sample, inputs = pair
     task = model.assembly.task
     answers = {name: value.numpy() for name, value in modeling.answers(model, tf.constant(inputs)).items()}
     evaluation = task.evaluate(task.encode(sample.targets, str), answers)
@@ -160,42 +175,22 @@ def test_evaluation_is_about_every_example(pair):
     assert badness == sorted(badness, reverse=True)
 
 
-def test_plain_keras_trains_it_and_weights_survive_a_file(fresh, tmp_path):
-    model, sample, inputs = fresh
-    task = model.assembly.task
-    data = kerasft.dataset(model, inputs, sample.targets, batch_size=len(inputs))
-    model.compile(keras.optimizers.Adam(1e-3), task.loss(), metrics=task.metrics())
-    assert task.monitor[0] in {f"val_{name}" for name in ("loss", *(metric.name for metric in task.metrics()))}
-    before = model.evaluate(data, verbose=0, return_dict=True)["loss"]
-    initial = model.get_weights()
-    model.fit(data, epochs=3, verbose=0)
-    after = model.evaluate(data, verbose=0, return_dict=True)["loss"]
-    assert after < before
+@pytest.mark.parametrize("which", [name for name in PAIRS if name.endswith("-0")])
+def test_plain_keras_trains_it_and_weights_survive_a_file(which, tmp_path):
+    backbone, task_name, sample = PAIRS[which]
+    model, inputs = build(backbone, task_name, sample), samples.INPUTS[BACKBONES[backbone].modality]
+    task, initial = model.assembly.task, model.get_weights()
+    model.compile(keras.optimizers.Adam(2e-3), task.loss(), metrics=task.metrics())
+    data = kerasft.dataset(model, inputs * 4, [*sample.targets] * 4, batch_size=len(inputs))
+    history = model.fit(data, epochs=2, verbose=0, shuffle=False).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert task.monitor[0].removeprefix("val_") in history
     moved = [w.path for w, old in zip(model.weights, initial, strict=True) if not np.array_equal(w.numpy(), old)]
-    assert any("logits" in path or "head" in path for path in moved) and any("embedding" in path for path in moved)
+    for group in model.assembly.groups:
+        assert any(weight.path in moved for layer in group.layers for weight in layer.weights), group.name
 
     trained = model.get_weights()
     model.save_weights(tmp_path / "model.weights.h5")
     model.set_weights(initial)
     model.load_weights(tmp_path / "model.weights.h5")
     assert all(np.array_equal(one, two) for one, two in zip(trained, model.get_weights(), strict=True))
-
-
-def test_the_backbone_is_rebuilt_without_weights_from_its_own_files(pair, tmp_path):
-    model, _, inputs, (name, _) = pair
-    backbone = model.assembly.backbone
-    for file, content in backbone.files.items():
-        (tmp_path / file).write_bytes(content)
-    found = pretrained.Pretrained(spec=BACKBONES[name], name=name, source="", directory=tmp_path, options={})
-    rebuilt = found.create(weights=False)
-    assert [w.path.partition("/")[2] for w in rebuilt.model.weights] == [
-        w.path.partition("/")[2] for w in backbone.model.weights
-    ]
-    rebuilt.model.set_weights(backbone.model.get_weights())
-    encoded = encode(model, inputs)
-    expected, output = backbone.model(encoded), rebuilt.model(encoded)
-    assert all(np.array_equal(output[feature], expected[feature]) for feature in expected)
-
-
-def encode(model, inputs):
-    return dict(model.assembly.backbone.preprocess(tf.constant(inputs)).inputs)

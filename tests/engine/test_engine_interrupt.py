@@ -3,30 +3,25 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import command_line
 import keras
 import pytest
-from small_plugins import WATCHING, install
+from small_plugins import WATCHING
 from small_runs import TINY, Trained, separable
 
 import kerasft
-from kerasft import host
 from kerasft.errors import Interrupted, RunError, UsageError
 
 OPTIONS = {"backbone_options": {"length": 16}, "batch_size": 8}
 
 
 @pytest.fixture
-def watching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def watching(plugin: Callable[[str, str], None]) -> None:
     """A plugin that adds a callback to every run."""
-    monkeypatch.syspath_prepend(install(tmp_path / "site", "watching", WATCHING))
-    host.load.cache_clear()
-    yield
-    monkeypatch.undo()
-    host.load.cache_clear()
+    plugin("watching", WATCHING)
 
 
 def status(run: Path) -> str:

@@ -9,11 +9,13 @@ import command_line
 import numpy as np
 import pytest
 import tensorflow as tf
+from command_line import Answer
 from small_runs import LABELS, Trained
 
 import kerasft
 from kerasft.engine.predictor import Predictor
-from kerasft.export.savedmodel import write_savedmodel
+from kerasft.errors import ExportError
+from kerasft.export.savedmodel import compare, write_savedmodel
 
 # Nothing of ours: what a user of the export would write.
 SERVE = """
@@ -45,7 +47,7 @@ for directory in sys.argv[2:]:
         "input": [inputs[0], inputs[1].dtype.name, inputs[1].shape.as_list()],
         "outputs": {name: [spec.dtype.name, spec.shape.as_list()] for name, spec in serve.structured_outputs.items()},
         "all": answers(serve, texts),
-        "one by one": [answers(serve, [text]) for text in texts[:20]],
+        "one by one": [answers(serve, [text]) for text in texts[:90:10]],
     }
     try:
         found[directory]["none"] = answers(serve, [])
@@ -75,21 +77,9 @@ class Served(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The export of the trained run by the command line, over an older one."""
-    out = tmp_path_factory.mktemp("exports") / "news"
-    (out / "variables").mkdir(parents=True)
-    (out / "kerasft_export.json").write_text("{}")
-    (out / "variables" / "old").write_text("old")
-    answer = command_line.run("export", trained.directory, "--out", out, "--overwrite", "--json")
-    assert answer.code == 0, answer.stderr
-    assert answer.json == {"run": str(trained.directory), "export": str(out), "verified_on": 6}
-    assert answer.stderr == ""
-    return out
-
-
-@pytest.fixture(scope="module")
-def served(exported: Path, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
+def served(
+    exporting: Answer, exported: Path, trained: Trained, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Served]:
     """One export per mode of classification, served by one process from where they were moved to."""
     home = tmp_path_factory.mktemp("served")
     shutil.copytree(exported, home / "single-label")
@@ -97,7 +87,7 @@ def served(exported: Path, trained: Trained, tmp_path_factory: pytest.TempPathFa
     models = {
         "single-label": kerasft.load(trained.directory).model,
         "multi-label": kerasft.build(
-            "bert/tiny", "classification", mode="multi-label", labels=["a", "b", "ü"], threshold=0.4, **options
+            "bert/tiny", "classification", mode="multi-label", labels=["a", "b", "ü"], **options
         ),
         "regression": kerasft.build("bert/tiny", "classification", mode="regression", mean=5.0, scale=2.0, **options),
     }
@@ -122,6 +112,25 @@ def assert_equal(received: dict[str, Any], expected: dict[str, np.ndarray]) -> N
             assert received[name] == [value.decode() for value in values], name
         else:
             np.testing.assert_allclose(received[name], values, atol=1e-5, err_msg=name)
+
+
+def test_the_command_says_what_it_wrote_and_verified(exporting: Answer, exported: Path, trained: Trained) -> None:
+    assert exporting.json == {"run": str(trained.directory), "export": str(exported), "verified_on": 6}
+    assert exporting.stderr == ""
+
+
+def test_another_model_than_the_exported_one_would_be_noticed(served: dict[str, Served]) -> None:
+    model, _, answers = served["single-label"]
+    received = {name: np.array(values) for name, values in answers["all"].items()}
+    inputs = [*(text.encode() for text in TEXTS), *BYTES]
+    compare(Predictor(model)(inputs, batch_size=16), received, inputs)
+    bias = model.get_layer("logits").bias
+    bias.assign_add([0.01, 0.0])  # far too little to change most labels
+    try:
+        with pytest.raises(ExportError, match="The exported model differs from the trained one on "):
+            compare(Predictor(model)(inputs, batch_size=16), received, inputs)
+    finally:
+        bias.assign_add([-0.01, 0.0])
 
 
 def test_the_signature_takes_strings_in_batches_of_any_size(each: Served) -> None:
@@ -154,10 +163,9 @@ def test_answers_equal_those_of_predict(served: dict[str, Served], trained: Trai
 
 
 def test_a_text_alone_gets_the_answer_it_gets_among_others(each: Served) -> None:
-    together = each.answers["all"]
     for i, alone in enumerate(each.answers["one by one"]):
-        for name, (value,) in alone.items():
-            assert value == (together[name][i] if name == "label" else pytest.approx(together[name][i], abs=1e-5))
+        together = {name: np.array(values[10 * i : 10 * i + 1]) for name, values in each.answers["all"].items()}
+        compare(together, {name: np.array(values) for name, values in alone.items()}, TEXTS[10 * i : 10 * i + 1])
 
 
 def test_no_texts_get_no_answers(each: Served) -> None:
@@ -168,12 +176,13 @@ def test_labels_are_in_the_graph(served: dict[str, Served]) -> None:
     assert set(served["single-label"].answers["all"]["label"]) == set(LABELS)
     several = served["multi-label"].answers["all"]
     chosen = [
-        "".join(label for label, p in zip("abü", row, strict=True) if p >= 0.4) for row in several["probabilities"]
+        "".join(label for label, p in zip("abü", row, strict=True) if p >= 0.5) for row in several["probabilities"]
     ]
     assert several["label"] == [",".join(labels) for labels in chosen]
     assert len(set(several["label"])) > 1
 
 
+@pytest.mark.usefixtures("exporting")
 def test_the_manifest_says_what_to_import_and_what_was_verified(exported: Path, trained: Trained) -> None:
     manifest = json.loads((exported / "kerasft_export.json").read_text())
     assert manifest["import_before_loading"] == ["tensorflow_text"]
@@ -183,6 +192,7 @@ def test_the_manifest_says_what_to_import_and_what_was_verified(exported: Path, 
     assert manifest["verified_on"].startswith("6 examples")
 
 
+@pytest.mark.usefixtures("exporting")
 def test_the_older_export_is_gone_and_nothing_unfinished_is_left(exported: Path) -> None:
     assert not (exported / "variables" / "old").exists()
     assert [path.name for path in exported.parent.iterdir()] == ["news"]

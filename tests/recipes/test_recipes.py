@@ -91,14 +91,6 @@ def test_a_copied_recipe_runs_as_a_plain_script_in_another_directory(folder: Pat
     assert (tmp_path / "first" / "export" / "saved_model.pb").exists()
 
 
-def test_options_of_a_recipe_are_its_own(tmp_path: Path) -> None:
-    helped = command_line.run("recipe", "run", "bbc_news_bert", "--", "--help", cwd=tmp_path)
-    assert helped.code == 0
-    for option in ("--data", "--backbone", "--epochs", "--batch-size", "--learning-rate", "--length", "--seed"):
-        assert option in helped.stdout
-    assert not list(tmp_path.iterdir())
-
-
 # No TensorFlow: what matters is the process around the recipe.
 SCRIPT = """
 import sys, time

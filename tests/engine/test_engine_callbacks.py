@@ -1,0 +1,101 @@
+"""The callbacks of every run, on a model with one weight."""
+
+import json
+import math
+from pathlib import Path
+
+import keras
+import pytest
+
+import kerasft
+from kerasft.engine import weights
+from kerasft.engine.callbacks import BestWeights, History, StopAtNaN
+from kerasft.engine.directory import RunDirectory
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> RunDirectory:
+    return RunDirectory(tmp_path / "run")
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    x = keras.Input((1,))
+    model = keras.Model(x, keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")(x))
+    model.compile("adamw", "mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def after_epochs(callback: BestWeights, model: keras.Model, logs: list[dict[str, float]]) -> None:
+    """Ends epochs with these logs; in epoch n the model's weight is n."""
+    callback.set_model(model)
+    for epoch, log in enumerate(logs):
+        model.weights[0].assign([[epoch + 1.0]])
+        callback.on_epoch_end(epoch, log)
+
+
+def kept(model: keras.Model, directory: RunDirectory) -> float:
+    model.weights[0].assign([[-1.0]])
+    weights.load(model, directory.best_weights)
+    return float(model.weights[0].numpy()[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "epoch"),
+    [
+        ("max", [0.1, 0.9, 0.8], 2),
+        ("min", [0.9, 0.8, 0.1], 3),
+        ("max", [0.5, 0.5, 0.5], 1),  # of equals the first
+        ("max", [-0.3, -0.1, -0.2], 2),
+    ],
+)
+def test_the_weights_of_the_best_epoch_are_kept(
+    mode: str, values: list[float], epoch: int, model: keras.Model, directory: RunDirectory
+) -> None:
+    best = BestWeights(directory, "val_score", mode)
+    after_epochs(best, model, [{"loss": 1.0, "val_score": value} for value in values])
+    assert kept(model, directory) == epoch
+    assert best.keep() == f"the best weights so far, of epoch {epoch}"
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_without_validation_the_last_epoch_is_kept(mode: str, model: keras.Model, directory: RunDirectory) -> None:
+    after_epochs(BestWeights(directory, "val_score", mode), model, [{"loss": 1.0}, {"loss": 2.0}])
+    assert kept(model, directory) == 2
+
+
+def test_before_the_end_of_the_first_epoch_weights_are_kept_as_they_are(
+    model: keras.Model, directory: RunDirectory
+) -> None:
+    best = BestWeights(directory, "val_score", "max")
+    best.set_model(model)
+    model.weights[0].assign([[7.0]])
+    assert best.keep() == "the weights as they were in the first epoch"
+    assert kept(model, directory) == 7
+
+
+def test_loading_weights_leaves_the_optimizer_alone(model: keras.Model, directory: RunDirectory) -> None:
+    after_epochs(BestWeights(directory, "val_score", "max"), model, [{}])
+    model.optimizer.variables[2].assign([[3.0]])
+    assert kept(model, directory) == 1
+    assert float(model.optimizer.variables[2].numpy()[0, 0]) == 3.0
+
+
+def test_the_history_is_on_disk_after_every_epoch(directory: RunDirectory) -> None:
+    history = History(directory)
+    for epoch in range(2):
+        history.on_epoch_end(epoch, {"loss": 0.5 - epoch / 4})
+        assert json.loads((directory.path / "history.json").read_text())["epochs"] == history.epochs
+    assert history.epochs == [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_a_number_ends_training(value: float) -> None:
+    guard = StopAtNaN()
+    guard.on_train_batch_end(0, {"loss": 1e6})
+    with pytest.raises(kerasft.KerasftError, match=f"The loss became {value} at step 3. Try a smaller learning rate"):
+        guard.on_train_batch_end(2, {"loss": value})
+    guard.on_epoch_end(0, {"loss": 1.0, "val_loss": 2.0})
+    with pytest.raises(kerasft.KerasftError, match=f"The val_loss became {value} at the end of epoch 2"):
+        guard.on_epoch_end(1, {"loss": 1.0, "val_loss": value})
