@@ -32,8 +32,8 @@ class Config:
     data: str = BBC_NEWS  # a folder per class, or a file with text and label columns
     backbone: str = "bert/minilm-l6"
     out: str | None = None  # by default a new directory below runs/
-    epochs: int = 2
-    batch_size: int = 32
+    epochs: int = 1
+    batch_size: int = 16
     learning_rate: float = 1e-4
     length: int = 128  # tokens; the first lines of a news story tell what it is about
     seed: int = 0

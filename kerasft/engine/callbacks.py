@@ -9,24 +9,33 @@ from kerasft.engine import weights
 from kerasft.engine.directory import RunDirectory
 from kerasft.errors import KerasftError
 
+_POINTS = 50  # of a training curve
+
 
 class History(keras.callbacks.Callback):
-    """Writes the metrics of each epoch to ``history.json``, atomically.
+    """Writes metrics to ``history.json``, atomically, at the end of each epoch.
 
-    Attributes:
-        epochs: what was written, one dict per epoch.
+    ``epochs`` has one record per epoch; ``steps`` has Keras's running means within the epoch, at some fifty steps.
     """
 
     def __init__(self, directory: RunDirectory):
         super().__init__()
         self._directory = directory
-        self.epochs: list[dict[str, float]] = []
+        self._step = 0
+        self._epochs: list[dict[str, float]] = []
+        self._steps: list[dict[str, float]] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """One more step."""
+        self._step += 1
+        whole = self.params["steps"] * self.params["epochs"]
+        if self._step % max(1, whole // _POINTS) == 0 or self._step == whole:
+            self._steps.append({"step": self._step, **_figures(logs)})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One more epoch."""
-        figures = {name: float(value) for name, value in (logs or {}).items()}
-        self.epochs.append({"epoch": epoch + 1, **figures})
-        self._directory.write("history", {"epochs": self.epochs})
+        self._epochs.append({"epoch": epoch + 1, "step": self._step, **_figures(logs)})
+        self._directory.write("history", {"epochs": self._epochs, "steps": self._steps})
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -74,3 +83,7 @@ class StopAtNaN(keras.callbacks.Callback):
         for name, value in logs.items():
             if not math.isfinite(value):
                 raise KerasftError(f"The {name} became {float(value)} at {when}. Try a smaller learning rate.")
+
+
+def _figures(logs: dict[str, Any] | None) -> dict[str, float]:
+    return {name: float(value) for name, value in (logs or {}).items()}

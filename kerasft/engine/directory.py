@@ -7,7 +7,7 @@ task.json         the task's name and configuration, label space included
 samples.json      a few inputs, to check exports with
 backbone.json     backbone, options and source of the weights; files for rebuilding it are in backbone/
 status.json       running, finished, interrupted or failed
-history.json      metrics per epoch
+history.json      metrics per epoch, and at some fifty steps
 weights/          best.weights.h5 (Keras format, no code inside)
 report.json/.html what `evaluate` said about the test (or validation) data
 """

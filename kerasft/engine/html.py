@@ -19,7 +19,7 @@ def write_html(
     path: Path,
     *,
     report: Report,
-    history: Sequence[Mapping[str, float]],
+    history: Mapping[str, Sequence[Mapping[str, float]]],
     config: Mapping[str, Any],
     seconds: float,
 ) -> None:
@@ -28,7 +28,7 @@ def write_html(
     Args:
         path: of the file to write; its directory is named in the page.
         report: what to show.
-        history: metrics per epoch.
+        history: what ``history.json`` holds.
         config: arguments of the run.
         seconds: that training took.
     """
@@ -46,26 +46,29 @@ def write_html(
     files.write_text(path, page)
 
 
-def _curves(history: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
-    """One plot per metric, training and validation in it."""
-    names = [name for name in (history[0] if history else ()) if name != "epoch" and not name.startswith("val_")]
+def _curves(history: Mapping[str, Sequence[Mapping[str, float]]]) -> list[dict[str, Any]]:
+    """One plot per metric, over steps: training as a line, validation as points at the ends of epochs."""
+    names = [name for name in (history["steps"][0] if history["steps"] else ()) if name != "step"]
     return [_curve(name, history) for name in names]
 
 
-def _curve(name: str, history: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    keys = {"train": name, "validation": f"val_{name}"}
-    series = {label: [epoch[key] for epoch in history if key in epoch] for label, key in keys.items()}
-    series = {label: values for label, values in series.items() if values}
-    low = min(min(values) for values in series.values())
-    high = max(max(values) for values in series.values())
-    lines = [
-        {"label": label, "colour": _COLOURS[label], **_line(values, low, high)} for label, values in series.items()
-    ]
-    return {"name": name, "low": f"{low:.3g}", "high": f"{high:.3g}", "epochs": len(history), "lines": lines}
+def _curve(name: str, history: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, Any]:
+    series = {
+        "train": [(record["step"], record[name]) for record in history["steps"]],
+        "validation": [(r["step"], r[f"val_{name}"]) for r in history["epochs"] if f"val_{name}" in r],
+    }
+    values = [value for points in series.values() for _, value in points]
+    low, high, last = min(values), max(values), history["steps"][-1]["step"]
+    lines = [_line(label, points, low, high, last) for label, points in series.items() if points]
+    return {"name": name, "low": f"{low:.3g}", "high": f"{high:.3g}", "steps": int(last), "lines": lines}
 
 
-def _line(values: Sequence[float], low: float, high: float) -> dict[str, Any]:
-    across = _WIDTH / max(1, len(values) - 1)
+def _line(label: str, points: Sequence[tuple[float, float]], low: float, high: float, last: float) -> dict[str, Any]:
     scale = _HEIGHT / (high - low) if high > low else 0.0
-    dots = [(round(_LEFT + i * across, 1), round(_TOP + (high - v) * scale, 1)) for i, v in enumerate(values)]
-    return {"dots": dots, "points": " ".join(f"{x},{y}" for x, y in dots)}
+    places = [(round(_LEFT + _WIDTH * x / last, 1), round(_TOP + (high - y) * scale, 1)) for x, y in points]
+    return {
+        "label": label,
+        "colour": _COLOURS[label],
+        "points": " ".join(f"{x},{y}" for x, y in places),
+        "dots": places if label == "validation" or len(places) == 1 else [],
+    }

@@ -202,7 +202,9 @@ def _finish(run: Run, prepared: Prepared, config: Mapping[str, Any], seconds: fl
     seen = prepared.seen.get(part.name, np.empty(0, np.int64))
     report = run.evaluate_part(part, run.notes, config["batch_size"], seen)
     directory.write("report", {**report.to_json(), "training_seconds": round(seconds, 1)})
-    write_html(run.directory / "report.html", report=report, history=run.history, config=config, seconds=seconds)
+    write_html(
+        run.directory / "report.html", report=report, history=directory.read("history"), config=config, seconds=seconds
+    )
 
 
 def _check_numbers(*, epochs: int, batch_size: int, learning_rate: float, seed: int) -> None:

@@ -84,10 +84,15 @@ def test_loading_weights_leaves_the_optimizer_alone(model: keras.Model, director
 
 def test_the_history_is_on_disk_after_every_epoch(directory: RunDirectory) -> None:
     history = History(directory)
+    history.set_params({"epochs": 2, "steps": 100})
     for epoch in range(2):
+        for step in range(100):
+            history.on_train_batch_end(step, {"loss": 1.0 - step / 100})
         history.on_epoch_end(epoch, {"loss": 0.5 - epoch / 4})
-        assert json.loads((directory.path / "history.json").read_text())["epochs"] == history.epochs
-    assert history.epochs == [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+        on_disk = json.loads((directory.path / "history.json").read_text())
+        assert len(on_disk["epochs"]) == epoch + 1
+    assert on_disk["epochs"] == [{"epoch": 1, "step": 100, "loss": 0.5}, {"epoch": 2, "step": 200, "loss": 0.25}]
+    assert [record["step"] for record in on_disk["steps"]] == list(range(4, 201, 4))  # fifty points
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -73,7 +73,7 @@ def test_the_label_space_is_kept(trained: Trained) -> None:
 def test_the_history_has_training_and_validation_figures_of_every_epoch(trained: Trained) -> None:
     epochs = read(trained, "history")["epochs"]
     assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
-    assert all(set(epoch) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"} for epoch in epochs)
+    assert all(set(epoch) == {"epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy"} for epoch in epochs)
     assert epochs[-1]["val_accuracy"] == 1.0
 
 
