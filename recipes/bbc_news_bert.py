@@ -1,6 +1,6 @@
 """Fine-tune MiniLM, a small BERT, on BBC News; evaluate, export and serve it. This is what `kerasft demo` does.
 
-Measured on two cores: test accuracy 0.98, two to four minutes after the download of 86 MB.
+Measured on two cores: test accuracy 0.973 in about four minutes, after a download of 86 MB.
 
     python bbc_news_bert.py --epochs 3 --out runs/mine
 """
