@@ -12,7 +12,7 @@ demo: $(READY) ## Fine-tune a real BERT on BBC News, export it, serve it (about 
 	$(BIN)/kerasft demo
 
 test: $(READY) ## Run the tests and print coverage
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 test-slow: $(READY) ## Run the tests that train for minutes
 	$(BIN)/python -m pytest -m slow
