@@ -10,7 +10,6 @@ from kerasft.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from kerasft.backbone import Backbone, Encoded, Group
-    from kerasft.engine.phases import Phase
     from kerasft.engine.run import Run, load
     from kerasft.engine.train import finetune
     from kerasft.errors import KerasftError
@@ -28,7 +27,6 @@ _HOMES = {
     "Evaluation": "kerasft.task",
     "Group": "kerasft.backbone",
     "KerasftError": "kerasft.errors",
-    "Phase": "kerasft.engine.phases",
     "PresetSpec": "kerasft.specs",
     "RecipeSpec": "kerasft.specs",
     "Run": "kerasft.engine.run",
@@ -49,7 +47,6 @@ __all__ = [
     "Evaluation",
     "Group",
     "KerasftError",
-    "Phase",
     "PresetSpec",
     "RecipeSpec",
     "Run",

@@ -67,8 +67,9 @@ def _text(file: IO[bytes]) -> str:
 
 
 def environment(**variables: str) -> Mapping[str, str]:
-    """This process's environment without settings of kerasft, and `variables`."""
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("KERASFT_")}, **variables}
+    """This process's environment without settings of kerasft or of what it silences, and `variables`."""
+    ours = ("KERASFT_", "TF_CPP_MIN_LOG_LEVEL")
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(ours)}, **variables}
 
 
 def start(*arguments: object, cwd: Path | None = None, **variables: str) -> subprocess.Popen[str]:

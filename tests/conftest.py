@@ -16,6 +16,8 @@ from small_runs import TEST_ROWS, TINY, Trained, separable, write_csv
 
 from kerasft import host
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the command does, if it is first to import TensorFlow
+
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Answer]]:

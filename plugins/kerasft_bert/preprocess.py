@@ -40,7 +40,7 @@ class BertPreprocess(tf.Module):
         ids, starts, ends = (ragged[:, :limit] for ragged in tokens)
         column = tf.ones_like(texts, tf.int32)[:, tf.newaxis]
         ids = tf.concat([column * self._cls, ids, column * self._sep], axis=1)
-        dense = ids.to_tensor(default_value=self._pad)
+        dense = _dense(ids, self._pad)
         mask = tf.sequence_mask(ids.row_lengths(), tf.shape(dense)[1], tf.int32)
         inputs = {"token_ids": dense, "segment_ids": tf.zeros_like(dense), "padding_mask": mask}
         return Encoded(inputs, {"starts": _aligned(starts, column), "ends": _aligned(ends, column)})
@@ -54,4 +54,10 @@ class BertPreprocess(tf.Module):
 def _aligned(offsets: tf.RaggedTensor, column: tf.Tensor) -> tf.Tensor:
     """Offsets in the layout of the token ids; 0 where no original text stands behind a token."""
     none = tf.zeros_like(column)
-    return tf.concat([none, offsets, none], axis=1).to_tensor()
+    return _dense(tf.concat([none, offsets, none], axis=1), 0)
+
+
+def _dense(ragged: tf.RaggedTensor, value: int) -> tf.Tensor:
+    """Padded to the longest row, and to the two special tokens when there is no row at all: the model reads [CLS]."""
+    dense = ragged.to_tensor(default_value=value)
+    return tf.pad(dense, [[0, 0], [0, tf.maximum(2 - tf.shape(dense)[1], 0)]])

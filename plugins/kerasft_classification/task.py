@@ -1,6 +1,7 @@
 """The classification task: which of its three modes to make, and what they share."""
 
 import abc
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,7 @@ def create(*, mode: str = "single-label", **options: Any) -> PooledTask:
         options: of the mode's class.
 
     Raises:
-        UnknownNameError: there is no such mode.
+        UnknownNameError: there is no such mode, or the mode has no such option.
     """
     from kerasft_classification.multi_label import MultiLabel
     from kerasft_classification.regression import Regression
@@ -59,4 +60,8 @@ def create(*, mode: str = "single-label", **options: Any) -> PooledTask:
     modes = {"single-label": SingleLabel, "multi-label": MultiLabel, "regression": Regression}
     if mode not in modes:
         raise UnknownNameError("classification mode", mode, modes)
+    known = inspect.signature(modes[mode]).parameters
+    for name in options:
+        if name not in known:
+            raise UnknownNameError(f"option of {mode} classification", name, known)
     return modes[mode](**options)

@@ -60,6 +60,7 @@ def test_the_next_source_is_tried_after_one_line(index: Path, caplog: pytest.Log
 def test_a_source_in_the_cache_wins_before_any_network(index: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_wheel(index)
     path = resolve(HANDLE)
+    caplog.clear()
     with caplog.at_level(logging.INFO, "kerasft.assets"):
         assert resolve_first([REFUSED, HANDLE], "bert/test") == (path, HANDLE)
     assert caplog.messages == []

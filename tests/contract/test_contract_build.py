@@ -49,10 +49,18 @@ class TestNames:
         built = kerasft.build("bert/bert/tiny", "classification/classification", **LABELS)
         assert built.assembly.spec is host.load().backbone("bert")
 
-    @pytest.mark.parametrize("mode", ["single-label", "multi-label", "regression"])
-    def test_of_task_options(self, mode):
-        with pytest.raises(UsageError, match=r"classification.*lables"):
-            kerasft.build("bert/tiny", "classification", mode=mode, lables=["a", "b"])
+    @pytest.mark.parametrize(
+        ("mode", "option", "meant"),
+        [
+            ("single-label", "lables", "labels"),
+            ("multi-label", "seperator", "separator"),
+            ("regression", "scal", "scale"),
+        ],
+    )
+    def test_of_task_options(self, mode, option, meant):
+        message = f"option of {mode} classification named '{option}'.\nDid you mean {meant}"
+        with pytest.raises(UnknownNameError, match=message):
+            kerasft.build("bert/tiny", "classification", mode=mode, **{option: 1})
 
     def test_of_backbone_options(self):
         with pytest.raises(UnknownNameError, match=r"option of backbone bert named 'lenght'\.\nDid you mean length"):

@@ -44,7 +44,7 @@ def run(command: str, monkeypatch, capsys) -> str:
     if "|" in command:
         left, _, command = command.partition("|")
         name = shlex.split(left)[1]
-        monkeypatch.setattr(sys, "stdin", io.StringIO(Path(name).read_text(encoding="utf-8")))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(name).read_bytes()), encoding="utf-8"))
     words = shlex.split(command)
     while "=" in words[0]:
         monkeypatch.setenv(*words.pop(0).split("=", 1))

@@ -115,7 +115,9 @@ def test_a_loss_that_is_not_a_number_stops_the_run(data: Path, tmp_path: Path, c
     # One step per epoch: the loss is a number until the weights have been spoilt.
     answer = cli("finetune", *TINY, "--train", data, "--out", run, "--batch-size", 8, "--learning-rate", 1e30)
     assert answer.code == 1
-    assert answer.stderr == ("kerasft: The val_loss became nan at the end of epoch 1. Try a smaller learning rate.\n")
+    *steps, message = answer.stderr.splitlines()
+    assert message == "kerasft: The val_loss became nan at the end of epoch 1. Try a smaller learning rate."
+    assert all(line.startswith("epoch 1/3 step 1/1 ") for line in steps)  # shown if this machine is slow
     assert (run / "status.json").read_text() == '{\n  "status": "failed"\n}\n'
     with pytest.raises(kerasft.KerasftError, match="no weights"):
         kerasft.load(run)
