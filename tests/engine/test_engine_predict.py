@@ -7,7 +7,10 @@ import pytest
 from small_runs import LABELS, TEST_ROWS, Trained, separable, write_csv
 
 import kerasft
+from kerasft.engine.directory import RunDirectory
+from kerasft.engine.run import Run
 from kerasft.errors import DataError, UnknownNameError
+from kerasft_classification.single_label import SingleLabel
 
 TEXTS = [text for text, _ in separable(40)] + ["the q is good " + "y " * 60, "é", "good 🙂 漢字"]
 
@@ -99,3 +102,23 @@ def test_evaluation_data_are_checked_like_training_data(run: kerasft.Run) -> Non
 def test_evaluating_takes_python_objects(run: kerasft.Run) -> None:
     report = run.evaluate(list(TEST_ROWS))
     assert report.metrics["accuracy"] == pytest.approx(5 / 6)
+
+
+class Counting(SingleLabel):
+    """Counts how often TensorFlow traces it."""
+
+    traces = 0
+
+    def decode(self, logits, alignment):
+        self.traces += 1
+        return super().decode(logits, alignment)
+
+
+def test_the_graph_is_traced_once_for_all_batches_and_calls(trained: Trained) -> None:
+    task = Counting(labels=LABELS)
+    model = kerasft.build("bert/tiny", task, backbone_options={"length": 16})
+    run = Run(RunDirectory(trained.directory), model)
+    for texts in (["one"], ["two", "three " * 9, "four"], ["five"]):
+        run.predict(texts, batch_size=2)
+    run.evaluate(trained.test)
+    assert task.traces == 1
