@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kerasft.engine.run import Run, load
     from kerasft.engine.train import finetune
     from kerasft.errors import KerasftError
+    from kerasft.export.savedmodel import serve_in_fresh_process
     from kerasft.hookspecs import hookimpl
     from kerasft.modeling import build, dataset
     from kerasft.specs import BackboneSpec, PresetSpec, RecipeSpec, TaskSpec
@@ -38,6 +39,7 @@ _HOMES = {
     "finetune": "kerasft.engine.train",
     "hookimpl": "kerasft.hookspecs",
     "load": "kerasft.engine.run",
+    "serve_in_fresh_process": "kerasft.export.savedmodel",
 }
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "finetune",
     "hookimpl",
     "load",
+    "serve_in_fresh_process",
 ]
 
 

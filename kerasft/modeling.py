@@ -10,8 +10,13 @@ import tensorflow as tf
 from kerasft import features, host, pretrained
 from kerasft.backbone import Backbone, Encoded, Group
 from kerasft.errors import PluginError, UsageError
+from kerasft.model import TrainedModel
 from kerasft.specs import BackboneSpec, TaskSpec, load_object
 from kerasft.task import Task
+
+
+# Layers of the core, which belong neither to the backbone nor to the head.
+_BRIDGES = ("tokens_to_pooled", "spatial_to_pooled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +44,7 @@ def build(
     *,
     backbone_options: Mapping[str, Any] | None = None,
     **task_options: Any,
-) -> keras.Model:
+) -> TrainedModel:
     """A `keras.Model` from preprocessed inputs to logits, with pretrained weights and a fresh head.
 
     It is an ordinary functional model: ``compile`` and ``fit`` train it on what `kerasft.dataset` gives.
@@ -79,7 +84,7 @@ def create_task(spec: BackboneSpec, name: str, options: Mapping[str, Any]) -> Ta
     return pretrained.call_factory(load_object(task_spec.factory, f"task {name}"), f"task {name}", options)
 
 
-def assemble(spec: BackboneSpec, backbone: Backbone, task: Task, source: str = "") -> keras.Model:
+def assemble(spec: BackboneSpec, backbone: Backbone, task: Task, source: str = "") -> TrainedModel:
     """Puts the task's head on the backbone, with a bridge where a feature is missing."""
     outputs = backbone.model.output
     if not isinstance(outputs, dict) or not set(outputs) <= set(spec.provides):
@@ -88,9 +93,9 @@ def assemble(spec: BackboneSpec, backbone: Backbone, task: Task, source: str = "
             f"Received: {sorted(outputs) if isinstance(outputs, dict) else type(outputs).__name__}"
         )
     logits = task.head(_Features(spec.name, {**_bridged(backbone.model), **outputs}))
-    model = keras.Model(backbone.model.input, logits, name="kerasft")
+    model = TrainedModel(backbone.model.input, logits, name="kerasft")
     known = set(map(id, backbone.model.layers))
-    head = [layer for layer in model.layers if id(layer) not in known]
+    head = [layer for layer in model.layers if id(layer) not in known and layer.name not in _BRIDGES]
     groups = (*backbone.groups, Group("head", head))
     model.assembly = Assembly(spec=spec, backbone=backbone, task=task, groups=groups, source=source)
     return model
@@ -114,9 +119,9 @@ def _bridged(model: keras.Model) -> dict[str, Any]:
     source = features.bridge_source("pooled", tuple(outputs))
     if source == "tokens":
         mask = model.input["padding_mask"]
-        return {"pooled": keras.layers.GlobalAveragePooling1D(name="tokens_to_pooled")(outputs["tokens"], mask=mask)}
+        return {"pooled": keras.layers.GlobalAveragePooling1D(name=_BRIDGES[0])(outputs["tokens"], mask=mask)}
     if source == "spatial":
-        return {"pooled": keras.layers.GlobalAveragePooling2D(name="spatial_to_pooled")(outputs["spatial"])}
+        return {"pooled": keras.layers.GlobalAveragePooling2D(name=_BRIDGES[1])(outputs["spatial"])}
     return {}
 
 

@@ -67,11 +67,12 @@ def call_factory(factory: Any, owner: str, options: Mapping[str, Any], **fixed: 
                 raise UnknownNameError(f"option of {owner}", name, known)
     try:
         return factory(**fixed, **options)
-    except TypeError as error:
-        # A factory that passes options on (**options) refuses unknown ones itself.
-        if takes_any and "unexpected keyword argument" in str(error):
-            raise UsageError(f"{owner}: {error}") from error
-        raise
+    except (TypeError, ValueError) as error:
+        # Of the wrong type, as `length=abc` from the command line, or unknown to what it passes options on to.
+        if not options:
+            raise
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise UsageError(f"{owner} cannot be made with these options. Received: {given}\n  {error}") from error
 
 
 def is_handle(reference: str) -> bool:

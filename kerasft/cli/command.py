@@ -143,9 +143,9 @@ def _only_json_on_stdout(as_json: bool) -> Iterator[Callable[[dict[str, Any]], N
     os.dup2(2, 1)
 
     def emit(value: dict[str, Any]) -> None:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)  # JSON has no NaN
         with os.fdopen(os.dup(real), "w", encoding="utf-8") as stdout:
-            json.dump(value, stdout, ensure_ascii=False)
-            stdout.write("\n")
+            stdout.write(text + "\n")
 
     try:
         yield emit

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasft import pretrained
+from kerasft import host, pretrained
 from kerasft.engine.directory import RunDirectory, versions
 from kerasft.engine.prepare import Part, Prepared
 from kerasft.errors import UsageError
@@ -23,10 +23,21 @@ def new_directory(task: str, backbone: str) -> Path:
 
 
 def source_name(source: Any) -> Any:
-    """A source of data as JSON: what can be read again as it is, anything else by its type."""
-    if source is None or isinstance(source, (str, float)):
+    """A source of data as JSON: what can be read again from any directory, anything else by its type."""
+    if source is None or isinstance(source, float):
         return source
-    return str(source) if isinstance(source, Path) else {"python": type(source).__name__}
+    if isinstance(source, (str, Path)):
+        return portable(source)
+    return {"python": type(source).__name__}
+
+
+def portable(reference: str | Path) -> str:
+    """A local path made absolute, so that ``config.json`` works from every directory; names and handles as they are."""
+    text = str(reference)
+    if "://" in text:
+        return text
+    path = Path(text).expanduser()
+    return str(path.resolve()) if path.exists() else text
 
 
 def arguments(config: Mapping[str, Any], changes: Mapping[str, Any], function: Any) -> dict[str, Any]:
@@ -60,7 +71,7 @@ def write(
     directory.write(
         "backbone",
         {
-            "name": found.spec.name,
+            "name": host.load().qualified(found.spec),
             "reference": found.name,
             "source": found.source,
             "options": {**found.options, **config["backbone_options"]},

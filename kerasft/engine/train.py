@@ -102,7 +102,7 @@ def finetune(
     directory.create(overwrite)
     config = {
         "kerasft": kerasft.__version__,
-        "backbone": backbone,
+        "backbone": record.portable(backbone) if pretrained.is_handle(backbone) else backbone,
         "task": task,
         "train": record.source_name(train),
         "validation": record.source_name(validation),

@@ -66,6 +66,10 @@ class Host:
         """The recipe of this name; raises as `backbone` does."""
         return self._find("recipe", name, self._recipes)
 
+    def qualified(self, spec: BackboneSpec) -> str:
+        """``plugin/name`` of a backbone: it stays what it is when another plugin brings the same name."""
+        return next(item.qualified for item in self._backbones if item.spec is spec)
+
     def find_backbone(self, reference: str) -> tuple[BackboneSpec, str]:
         """Splits a reference to pretrained weights into its backbone and the name of its preset.
 

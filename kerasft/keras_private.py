@@ -1,0 +1,113 @@
+"""Everything kerasft needs of Keras that is not its public API: here and nowhere else.
+
+Each entry says which defect it is for; `tests/placement` has a test per defect that fails without its cure.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from kerasft.errors import KerasftError
+
+TESTED = "3.15"
+"""The minor version of Keras in which these internals were read and tested."""
+
+
+def check_version() -> None:
+    """Refuses a Keras whose internals nobody has looked at.
+
+    Raises:
+        KerasftError: another minor version than `TESTED` is installed.
+    """
+    if keras.__version__.split(".")[:2] != TESTED.split("."):
+        raise KerasftError(
+            f"kerasft was tested with Keras {TESTED}. Installed: {keras.__version__}. pip install 'keras=={TESTED}.*'"
+        )
+
+
+class Call(NamedTuple):
+    """One use of a layer (or operation) in a functional model."""
+
+    operation: keras.Operation
+    inputs: Sequence[keras.KerasTensor]
+    outputs: Sequence[keras.KerasTensor]
+
+
+def calls(model: keras.Model) -> Iterator[Call]:
+    """The graph of a functional model in the order of computation. Keras shows layers, not what flows between them."""
+    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
+        for node in nodes:
+            if node.operation is not None and not node.is_input:
+                yield Call(node.operation, node.input_tensors, node.output_tensors)
+
+
+def inner_layers(layers: Iterable[keras.Layer]) -> list[keras.Layer]:
+    """The layers and every layer inside them."""
+    return [inner for layer in layers for inner in layer._flatten_layers()]
+
+
+class BuildsWithoutData:
+    """For a model below `tf.distribute`: it is built from its own specification, not from a reduced batch.
+
+    Keras learns shapes by *averaging* the first batch over the replicas, which fails for bool and string tensors and
+    for a batch that splits unevenly (keras #21172, #19246), and for several workers (#20585).
+    """
+
+    def build_state(self, batch: Any) -> None:
+        """Builds the variables of loss and metrics for batches like this one; call it in the strategy's scope."""
+        self._symbolic_build(data_batch=batch)  # type: ignore[attr-defined]
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """`build_state` has done it."""
+
+
+class PerVariable:
+    """For an optimizer: a rate and a weight decay per variable, clipping of the whole gradient, an average of weights.
+
+    Keras has no rates per variable (#21741). It clips on every replica *before* gradients are added up, which
+    silently gives another result than one device would. Its own average of weights cannot be kept below
+    `tf.distribute`.
+    """
+
+    clip_norm: float | None = None
+    decay: float = 0.0
+    average_momentum: float | None = None
+    scales: Sequence[float] = ()
+    decayed: Sequence[bool] = ()
+    averages: Sequence[Any] = ()
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Variables of the optimizer; the averages begin as the weights are."""
+        super().build(variables)  # type: ignore[misc]
+        if self.average_momentum is not None:
+            self.averages = self.add_optimizer_variables(variables, "average")  # type: ignore[attr-defined]
+            for average, variable in zip(self.averages, variables, strict=True):
+                average.assign(variable)
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        """One variable on one device: decay, the step itself, the average."""
+        index = self._get_variable_index(variable)  # type: ignore[attr-defined]
+        rate = tf.cast(learning_rate, variable.dtype) * self.scales[index]
+        if self.decay and self.decayed[index]:
+            variable.assign_sub(variable * self.decay * rate)
+        super().update_step(gradient, variable, rate)  # type: ignore[misc]
+        if self.average_momentum is not None:
+            average = self.averages[index]
+            self.assign(  # type: ignore[attr-defined]
+                average, average * self.average_momentum + (1 - self.average_momentum) * variable
+            )
+
+    def _all_reduce_sum_gradients(self, pairs: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        dense = [(None if gradient is None else tf.convert_to_tensor(gradient), v) for gradient, v in pairs]
+        reduced = super()._all_reduce_sum_gradients(dense)  # type: ignore[misc]
+        if self.clip_norm is None:
+            return reduced
+        clipped, _ = tf.clip_by_global_norm([gradient for gradient, _ in reduced], self.clip_norm)
+        return [(gradient, v) for gradient, (_, v) in zip(clipped, reduced, strict=True)]
+
+
+def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
+    """Whether several processes train together."""
+    return bool(strategy.extended._in_multi_worker_mode())

@@ -1,0 +1,112 @@
+"""The Keras model that kerasft trains: plain functional, with freezing that holds and steps that add up."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from kerasft.keras_private import BuildsWithoutData, is_multi_worker
+
+if TYPE_CHECKING:
+    from kerasft.modeling import Assembly
+
+
+@dataclass(frozen=True)
+class Split:
+    """A model cut where its frozen part ends: ``suffix(prefix(x))`` is the whole, with the same layers."""
+
+    prefix: keras.Model
+    suffix: keras.Model
+
+
+class TrainedModel(BuildsWithoutData, keras.Model):
+    """A functional `keras.Model` from preprocessed inputs to logits.
+
+    Attributes:
+        assembly: backbone, task and groups of layers.
+        split: set by `kerasft.freeze`: the prefix is computed as in inference while training. Keras would run the
+            dropout of frozen layers, and ignores ``training=False`` given to a part of a functional model (#20285).
+        micro_batches: in how many pieces `fit` computes the gradient of a batch: the result is the same, for less
+            memory. Keras's own accumulation fails below `tf.distribute` (#20582).
+    """
+
+    assembly: "Assembly"
+    split: Split | None = None
+    micro_batches: int = 1
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Logits; while training, the frozen part computes as in inference."""
+        if training and self.split is not None:
+            return self.split.suffix(self.split.prefix(inputs, training=False), training=True)
+        return super().call(inputs, training=training, mask=mask)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One update on a batch that may be spread over replicas, and over micro-batches on each of them.
+
+        Every example counts the same, also when the pieces are of different sizes.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        size = _size(x)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        whole = tf.distribute.get_replica_context().all_reduce("sum", size) if replicas > 1 else size
+        variables = self.trainable_variables
+        if self.micro_batches == 1:
+            loss, gradients, logits = self._gradients(x, y, sample_weight, variables, replicas * size / whole)
+            self._track(loss, size)
+            logs = self.compute_metrics(x, y, logits, sample_weight)
+        else:
+            gradients = self._accumulate((x, y, sample_weight), size, variables, replicas / whole)
+            logs = self.get_metrics_result()
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return self._logs(logs)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Loss and metrics of one batch."""
+        return self._logs(super().test_step(data))
+
+    def _gradients(
+        self, x: Any, y: Any, sample_weight: Any, variables: list[keras.Variable], share: tf.Tensor
+    ) -> tuple[tf.Tensor, list[Any], Any]:
+        """Mean loss over these examples, gradients of `share` times it, and logits."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in variables])
+            logits = self(x, training=True)
+            # Keras has divided it by the number of replicas.
+            loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=sample_weight, training=True)
+            scaled = loss * tf.cast(share, loss.dtype)
+        return loss, tape.gradient(scaled, [variable.value for variable in variables]), logits
+
+    def _accumulate(self, data: Any, size: tf.Tensor, variables: list[keras.Variable], unit: tf.Tensor) -> list[Any]:
+        """The gradients of a whole batch, one micro-batch after the other."""
+        piece = tf.maximum(-(-size // self.micro_batches), 1)
+
+        def body(start: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            stop = tf.minimum(start + piece, size)
+            x, y, weight = tf.nest.map_structure(lambda v: v if v is None else v[start:stop], data)
+            share = tf.cast(stop - start, unit.dtype) * unit
+            loss, gradients, logits = self._gradients(x, y, weight, variables, share)
+            self._track(loss, stop - start)
+            self.compute_metrics(x, y, logits, weight)
+            return (stop, *(total + tf.convert_to_tensor(g) for total, g in zip(sums, gradients, strict=True)))
+
+        zeros = [tf.zeros_like(variable.value) for variable in variables]
+        start = tf.constant(0, size.dtype)
+        # One at a time, or memory would be that of the whole batch.
+        _, *sums = tf.while_loop(lambda start, *_: start < size, body, (start, *zeros), parallel_iterations=1)
+        return sums
+
+    def _track(self, loss: tf.Tensor, size: tf.Tensor) -> None:
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss * replicas, sample_weight=size)
+
+    def _logs(self, logs: dict[str, Any]) -> dict[str, Any]:
+        # Keras averages the logs of several workers along an axis that scalars do not have (#20585).
+        several = is_multi_worker(self.distribute_strategy)
+        return {name: tf.reshape(value, [1]) for name, value in logs.items()} if several else logs
+
+
+def _size(x: Any) -> tf.Tensor:
+    return tf.shape(tf.nest.flatten(x)[0])[0]

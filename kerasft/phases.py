@@ -1,0 +1,241 @@
+"""The phases of a run: what trains, for how long, how fast. Plain data, imports nothing heavy."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from kerasft.errors import UnknownNameError, UsageError
+
+SCHEDULES = ("linear", "cosine", "constant")
+
+
+def _top(train: Any) -> int | None:
+    if isinstance(train, str):
+        train = int(train[3:]) if train.startswith("top") and train[3:].isdecimal() else None
+    return train if _is_whole(train) and train >= 1 else None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some epochs in which the same layers train.
+
+    Args:
+        train: ``"head"``; ``"top2"`` or 2 for the head and the two deepest groups of layers; or ``"all"``.
+        epochs: passes over the training data.
+        learning_rate: its peak, after the warmup; None takes the backbone's own (see `defaults`).
+        layer_decay: every group trains at this fraction of the rate of the next deeper one; the head trains at the
+            full rate. None takes the backbone's own; 1 trains all at one rate.
+        schedule: ``"linear"`` or ``"cosine"`` decay to zero at the end of the phase, or ``"constant"``.
+        warmup: fraction of the phase's updates in which the rate rises linearly from zero.
+        batch_norm: let BatchNormalization layers of the backbone train. By default they keep their statistics and
+            weights, also in groups that train: small batches would ruin them.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    train: str | int = "all"
+    epochs: int = 1
+    learning_rate: float | None = None
+    layer_decay: float | None = None
+    schedule: str = "linear"
+    warmup: float = 0.1
+    batch_norm: bool = False
+
+    def __post_init__(self) -> None:
+        wrong = []
+        if _top(self.train) is None and self.train not in ("head", "all"):
+            wrong.append(f"train is 'head', 'all', or 'topN' with N from 1. Received: {self.train!r}")
+        if not _is_whole(self.epochs) or self.epochs < 1:
+            wrong.append(f"epochs must be a whole number from 1. Received: {self.epochs!r}")
+        if self.learning_rate is not None and not _positive(self.learning_rate):
+            wrong.append(f"learning_rate must be a finite number above 0. Received: {self.learning_rate!r}")
+        if self.layer_decay is not None and not (_positive(self.layer_decay) and self.layer_decay <= 1):
+            wrong.append(f"layer_decay must be above 0 and at most 1. Received: {self.layer_decay!r}")
+        if self.schedule not in SCHEDULES:
+            wrong.append(f"schedule is one of {', '.join(SCHEDULES)}. Received: {self.schedule!r}")
+        if not isinstance(self.warmup, (int, float)) or not 0 <= self.warmup < 1:
+            wrong.append(f"warmup must be from 0 to below 1. Received: {self.warmup!r}")
+        if wrong:
+            raise UsageError("\n".join(f"Phase: {line}" for line in wrong))
+
+    @property
+    def label(self) -> str:
+        """``head``, ``top2`` or ``all``."""
+        return f"top{self.train}" if isinstance(self.train, int) else self.train
+
+    def groups(self, known: int) -> int:
+        """How many of the backbone's `known` groups train, counted from the deepest.
+
+        Raises:
+            UsageError: it has fewer.
+        """
+        if self.train == "head":
+            return 0
+        if self.train == "all":
+            return known
+        top = _top(self.train)
+        if top is None or top > known:
+            raise UsageError(f"Phase {self.label}: the backbone has {known} groups of layers, so top1 to top{known}.")
+        return top
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """Low-rank adapters (Hu et al. 2021) instead of the weights of a backbone.
+
+    Every Dense and EinsumDense layer of the groups gets them. What is attended to in one phase is decided by its
+    `Phase`: adapters of groups that do not train are frozen.
+
+    Args:
+        rank: of the adapters.
+        alpha: the adapters' output is multiplied by ``alpha / rank``; None for 1.
+        groups: names of groups of layers (`kerasft why BACKBONE TASK` shows them); empty for all.
+
+    Raises:
+        UsageError: `rank` or `alpha` is out of range.
+    """
+
+    rank: int = 8
+    alpha: float | None = None
+    groups: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not _is_whole(self.rank) or self.rank < 1:
+            raise UsageError(f"Lora: rank must be a whole number from 1. Received: {self.rank!r}")
+        if self.alpha is not None and not _positive(self.alpha):
+            raise UsageError(f"Lora: alpha must be a finite number above 0. Received: {self.alpha!r}")
+
+
+DEFAULTS = (
+    Phase("head", epochs=1, learning_rate=1e-3),
+    Phase("all", epochs=3, learning_rate=5e-5, layer_decay=0.9),
+)
+"""For backbones that say nothing themselves."""
+
+DEFAULTS_SOURCE = (
+    "Head first: Kumar et al. 2022, arXiv 2202.10054. Rate of all layers: Devlin et al. 2018, appendix A.3. "
+    "Layer decay: Clark et al. 2020, table 7."
+)
+
+# A low-rank adapter wants about ten times the rate of the weights themselves (Schulman et al. 2025, "LoRA Without
+# Regret", section on the learning rate).
+LORA_RATE = 10.0
+
+
+def resolve(
+    phases: Sequence[Phase | Mapping[str, Any]] | None,
+    defaults: Sequence[Phase],
+    *,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    lora: bool = False,
+) -> tuple[Phase, ...]:
+    """Phases with every value filled in.
+
+    Args:
+        phases: the user's, as objects or mappings; None for the defaults.
+        defaults: the backbone's own, or none.
+        epochs: of the last default phase; only without `phases`.
+        learning_rate: of the last default phase; only without `phases`.
+        lora: whether adapters train instead of weights.
+
+    Raises:
+        UsageError: there are no phases, `phases` are given together with `epochs` or `learning_rate`, or a value is
+            out of range.
+    """
+    defaults = tuple(defaults) or DEFAULTS
+    head, last = _rates(defaults)
+    if lora:
+        last = replace(last, learning_rate=(last.learning_rate or 0) * LORA_RATE)
+    if phases is None:
+        changes = {"epochs": epochs, "learning_rate": learning_rate}
+        chosen = replace(last, **{name: value for name, value in changes.items() if value is not None})
+        return tuple(complete(phase, head, chosen) for phase in (*defaults[:-1], chosen))
+    if epochs is not None or learning_rate is not None:
+        raise UsageError("Give either phases, or epochs and learning_rate: a phase has its own.")
+    if not phases:
+        raise UsageError("There must be at least one phase.")
+    return tuple(complete(phase if isinstance(phase, Phase) else from_json(phase), head, last) for phase in phases)
+
+
+def complete(phase: Phase, head: Phase, last: Phase) -> Phase:
+    """`phase` with the rates of `head` or `last` where it says none."""
+    source = head if phase.train == "head" else last
+    rate = source.learning_rate if phase.learning_rate is None else phase.learning_rate
+    decay = source.layer_decay if phase.layer_decay is None else phase.layer_decay
+    return replace(phase, learning_rate=rate, layer_decay=1.0 if decay is None else decay)
+
+
+def parse(text: str) -> Phase:
+    """A phase from the command line: ``TRAIN:EPOCHS[:LEARNING_RATE][:NAME=VALUE,…]``.
+
+    Raises:
+        UsageError: it does not read so.
+    """
+    train, _, rest = text.partition(":")
+    values: dict[str, Any] = {"train": train}
+    parts = rest.split(":") if rest else []
+    settings = parts.pop() if parts and "=" in parts[-1] else ""
+    try:
+        if len(parts) > 2:
+            raise ValueError
+        for name, part, kind in zip(("epochs", "learning_rate"), parts, (int, float), strict=False):
+            values[name] = kind(part)
+        for setting in filter(None, settings.split(",")):
+            name, _, value = setting.partition("=")
+            values[name] = {"true": True, "false": False}.get(value.lower(), _number(value))
+    except ValueError:
+        raise UsageError(
+            "A phase is TRAIN:EPOCHS[:LEARNING_RATE][:NAME=VALUE,…], for example head:1:1e-3 or "
+            f"all:3:3e-5:layer_decay=0.9,schedule=cosine. Received: {text}"
+        ) from None
+    return from_json(values)
+
+
+def from_json(values: Mapping[str, Any]) -> Phase:
+    """The inverse of `to_json`.
+
+    Raises:
+        UnknownNameError: a phase has no such setting.
+    """
+    known = [item.name for item in fields(Phase)]
+    for name in values:
+        if name not in known:
+            raise UnknownNameError("setting of a phase", name, known)
+    return Phase(**values)
+
+
+def to_json(phase: Phase | Lora) -> dict[str, Any]:
+    """JSON-ready data."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(phase).items()}
+
+
+def describe(phase: Phase) -> str:
+    """One line for `kerasft why` and reports."""
+    rate = "" if phase.learning_rate is None else f", learning rate {phase.learning_rate:g}"
+    decay = "" if phase.layer_decay in (None, 1.0) else f", layer decay {phase.layer_decay:g}"
+    plural = "" if phase.epochs == 1 else "s"
+    return f"{phase.label}: {phase.epochs} epoch{plural}{rate}{decay}, {phase.schedule}, warmup {phase.warmup:g}"
+
+
+def _rates(defaults: Sequence[Phase]) -> tuple[Phase, Phase]:
+    """The default phases whose rates a head, and anything deeper, takes."""
+    heads = [phase for phase in defaults if phase.train == "head"]
+    return (heads or [DEFAULTS[0]])[0], defaults[-1]
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
