@@ -10,12 +10,15 @@ from kerasft.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from kerasft.backbone import Backbone, Encoded, Group
+    from kerasft.engine.placement import strategy
     from kerasft.engine.run import Run, load
-    from kerasft.engine.train import finetune
+    from kerasft.engine.train import finetune, resume
     from kerasft.errors import KerasftError
     from kerasft.export.savedmodel import serve_in_fresh_process
+    from kerasft.freezing import freeze
     from kerasft.hookspecs import hookimpl
     from kerasft.modeling import build, dataset
+    from kerasft.phases import Lora, Phase
     from kerasft.specs import BackboneSpec, PresetSpec, RecipeSpec, TaskSpec
     from kerasft.task import Evaluation, Table, Task
 
@@ -28,6 +31,8 @@ _HOMES = {
     "Evaluation": "kerasft.task",
     "Group": "kerasft.backbone",
     "KerasftError": "kerasft.errors",
+    "Lora": "kerasft.phases",
+    "Phase": "kerasft.phases",
     "PresetSpec": "kerasft.specs",
     "RecipeSpec": "kerasft.specs",
     "Run": "kerasft.engine.run",
@@ -37,9 +42,12 @@ _HOMES = {
     "build": "kerasft.modeling",
     "dataset": "kerasft.modeling",
     "finetune": "kerasft.engine.train",
+    "freeze": "kerasft.freezing",
     "hookimpl": "kerasft.hookspecs",
     "load": "kerasft.engine.run",
+    "resume": "kerasft.engine.train",
     "serve_in_fresh_process": "kerasft.export.savedmodel",
+    "strategy": "kerasft.engine.placement",
 }
 
 __all__ = [
@@ -49,6 +57,8 @@ __all__ = [
     "Evaluation",
     "Group",
     "KerasftError",
+    "Lora",
+    "Phase",
     "PresetSpec",
     "RecipeSpec",
     "Run",
@@ -58,9 +68,12 @@ __all__ = [
     "build",
     "dataset",
     "finetune",
+    "freeze",
     "hookimpl",
     "load",
+    "resume",
     "serve_in_fresh_process",
+    "strategy",
 ]
 
 

@@ -23,26 +23,48 @@ def atomic(path: Path, suffix: str = "", reserve: int = 0) -> Iterator[Path]:
     Raises:
         KerasftError: no permission, or no space left.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    temporary = Path(name)
-    try:
-        try:
-            if reserve and hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(handle, 0, reserve)
-                os.truncate(handle, 0)
-        finally:
-            os.close(handle)
+    with temporary_in(path.parent, path.name, suffix) as temporary:
+        if reserve and hasattr(os, "posix_fallocate"):
+            with temporary.open("rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, reserve)
+                file.truncate(0)
         yield temporary
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide results from the user's group
         temporary.replace(path)
+
+
+@contextlib.contextmanager
+def temporary_in(directory: Path, name: str, suffix: str = "") -> Iterator[Path]:
+    """An empty file that its writer renames to its final name; it vanishes otherwise.
+
+    Args:
+        directory: made if it does not exist.
+        name: begins its temporary name, after a dot.
+        suffix: ends its temporary name.
+
+    Raises:
+        KerasftError: no permission, or no space left.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle, found = tempfile.mkstemp(dir=directory, prefix=f".{name}.", suffix=suffix)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(directory / name, error) from error
+    temporary = Path(found)
+    try:
+        os.fchmod(handle, 0o644)  # mkstemp's 0600 would hide results from the user's group
+        os.close(handle)
+        yield temporary
+    except OSError as error:
+        raise cannot_write(directory / name, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(directory: Path) -> None:
+    """Removes what writers that were killed have left below `directory`."""
+    for path in directory.rglob(".*.*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

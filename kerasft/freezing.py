@@ -32,7 +32,7 @@ class Frozen:
 
     def __str__(self) -> str:
         share = 100 * self.trained / self.total
-        return f"{self.trained:,} of {self.total:,} weights train ({share:.2g} %): {', '.join(self.groups)}"
+        return f"{self.trained:,} of {self.total:,} weights train ({share:.3g} %): {', '.join(self.groups)}"
 
 
 def freeze(model: TrainedModel, train: str | int = "head", *, batch_norm: bool = False) -> Frozen:

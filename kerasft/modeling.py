@@ -14,7 +14,6 @@ from kerasft.model import TrainedModel
 from kerasft.specs import BackboneSpec, TaskSpec, load_object
 from kerasft.task import Task
 
-
 # Layers of the core, which belong neither to the backbone nor to the head.
 _BRIDGES = ("tokens_to_pooled", "spatial_to_pooled")
 
@@ -149,7 +148,7 @@ def dataset(
         DataError: targets that do not fit the task: all of them are listed.
         UsageError: there are no examples, or not as many targets as inputs.
     """
-    from kerasft.engine.pipeline import training_batches
+    from kerasft.engine.pipeline import Batches
     from kerasft.engine.plan import BatchPlan
 
     if len(inputs) != len(targets) or not len(inputs):
@@ -162,7 +161,7 @@ def dataset(
     task = model.assembly.task
     encoded = task.encode(targets, lambda i: f"example {i}")
     plan = BatchPlan(examples=len(inputs), batch_size=batch_size, seed=shuffle_seed)
-    return training_batches(model.assembly, inputs, encoded, plan)
+    return Batches(model.assembly, inputs, encoded, plan).dataset()
 
 
 def answers(model: keras.Model, raw: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kerasft.errors import PluginError
+from kerasft.phases import Phase
 from kerasft.quiet import quiet_imports
 
 
@@ -51,6 +52,9 @@ class BackboneSpec:
             checkpoint's ``config.json``, so that a bare directory finds its backbone.
         custom_ops: modules to import before an exported graph can be loaded, for example ``("tensorflow_text",)``.
         summary: one line for `kerasft ls backbones`.
+        phases: how it is fine-tuned when the user says nothing, for example the head and then all layers. Rates that a
+            phase of the user leaves out are taken from here too. Empty for `kerasft.phases.DEFAULTS`.
+        phases_source: where these come from: a paper with its table, or a measurement.
     """
 
     name: str
@@ -62,6 +66,8 @@ class BackboneSpec:
     checkpoints: tuple[str, ...] = ()
     custom_ops: tuple[str, ...] = ()
     summary: str = ""
+    phases: tuple[Phase, ...] = ()
+    phases_source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

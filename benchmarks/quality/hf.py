@@ -15,10 +15,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
 
-LENGTH, BATCH, THREADS = 128, 16, 2
+BATCH, THREADS = 16, 2
 
 
 def main() -> None:
@@ -27,14 +33,15 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="checkpoint directory")
     parser.add_argument("--data", type=Path, required=True, help="directory with train.csv and test.csv")
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--length", type=int, default=128, help="most tokens of a text")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     torch.set_num_threads(THREADS)
     for seed in args.seeds:
-        print(json.dumps(run(args.model, args.data, args.epochs, seed)), flush=True)
+        print(json.dumps(run(args.model, args.data, args.epochs, args.length, seed)), flush=True)
 
 
-def run(model_directory: str, directory: Path, epochs: int, seed: int) -> dict[str, object]:
+def run(model_directory: str, directory: Path, epochs: int, length: int, seed: int) -> dict[str, object]:
     """Trains with one seed (of head, order and dropout) and evaluates the last weights on the test data."""
     train, test = (_read(directory / f"{part}.csv") for part in ("train", "test"))
     labels = sorted({label for _, label in train})
@@ -66,18 +73,19 @@ def run(model_directory: str, directory: Path, epochs: int, seed: int) -> dict[s
                 report_to="none",
                 disable_tqdm=True,
             ),
-            train_dataset=_encode(train, labels, tokenizer),
+            train_dataset=_encode(train, labels, tokenizer, length),
             data_collator=DataCollatorWithPadding(tokenizer),
         )
         started = time.monotonic()
         trainer.train()
         seconds = time.monotonic() - started
-        answers = trainer.predict(_encode(test, labels, tokenizer))
+        answers = trainer.predict(_encode(test, labels, tokenizer, length))
     right = np.argmax(answers.predictions, axis=-1) == answers.label_ids
     return {
         "side": "hugging face",
         "data": directory.name,
         "epochs": epochs,
+        "length": length,
         "seed": seed,
         "accuracy": round(float(right.mean()), 6),
         "test": len(right),
@@ -92,8 +100,8 @@ def _read(path: Path) -> list[tuple[str, str]]:
         return [(row["text"], row["label"]) for row in csv.DictReader(file)]
 
 
-def _encode(rows: list[tuple[str, str]], labels: list[str], tokenizer) -> list[dict[str, object]]:
-    encoded = tokenizer([text for text, _ in rows], truncation=True, max_length=LENGTH)
+def _encode(rows: list[tuple[str, str]], labels: list[str], tokenizer, length: int) -> list[dict[str, object]]:
+    encoded = tokenizer([text for text, _ in rows], truncation=True, max_length=length)
     position = {label: i for i, label in enumerate(labels)}
     targets = [position[label] for _, label in rows]
     return [{**{k: v[i] for k, v in encoded.items()}, "labels": target} for i, target in enumerate(targets)]

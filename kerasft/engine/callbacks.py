@@ -1,13 +1,18 @@
-"""Keras callbacks of every run."""
+"""Keras callbacks of every run. They hear of all its phases as one training; see `relay`."""
 
+import contextlib
 import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
 
+from kerasft import phases
 from kerasft.engine import weights
 from kerasft.engine.directory import RunDirectory
 from kerasft.errors import KerasftError
+from kerasft.freezing import Frozen
+from kerasft.phases import Phase
 
 _POINTS = 50  # of a training curve
 
@@ -15,27 +20,50 @@ _POINTS = 50  # of a training curve
 class History(keras.callbacks.Callback):
     """Writes metrics to ``history.json``, atomically, at the end of each epoch.
 
-    ``epochs`` has one record per epoch; ``steps`` has Keras's running means within the epoch, at some fifty steps.
+    ``phases`` has one record per phase; ``epochs`` one per epoch; ``steps`` has Keras's running means within the
+    epoch, at some fifty steps.
     """
 
     def __init__(self, directory: RunDirectory):
         super().__init__()
         self._directory = directory
         self._step = 0
-        self._epochs: list[dict[str, float]] = []
-        self._steps: list[dict[str, float]] = []
+        self._records: dict[str, list[dict[str, Any]]] = {"phases": [], "epochs": [], "steps": []}
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything but the directory."""
+        return {"step": self._step, "records": self._records}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `get_state`."""
+        self._step, self._records = state["step"], state["records"]
+
+    @property
+    def phases(self) -> list[dict[str, Any]]:
+        """What trained in each phase so far."""
+        return self._records["phases"]
+
+    def on_phase_begin(self, index: int, phase: Phase, frozen: Frozen) -> None:
+        """One more phase, unless it had begun before an interruption."""
+        record = {
+            **phases.to_json(phase),
+            "trained_weights": frozen.trained,
+            "total_weights": frozen.total,
+            "groups": list(frozen.groups),
+        }
+        self._records["phases"][index:] = [record]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """One more step."""
         self._step += 1
         whole = self.params["steps"] * self.params["epochs"]
         if self._step % max(1, whole // _POINTS) == 0 or self._step == whole:
-            self._steps.append({"step": self._step, **_figures(logs)})
+            self._records["steps"].append({"step": self._step, **_figures(logs)})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One more epoch."""
-        self._epochs.append({"epoch": epoch + 1, "step": self._step, **_figures(logs)})
-        self._directory.write("history", {"epochs": self._epochs, "steps": self._steps})
+        self._records["epochs"].append({"epoch": epoch + 1, "step": self._step, **_figures(logs)})
+        self._directory.write("history", self._records)
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -49,40 +77,148 @@ class BestWeights(keras.callbacks.Callback):
         self._directory = directory
         self._monitor = monitor
         self._sign = 1.0 if mode == "max" else -1.0
-        self._best = -math.inf
+        self._best: float | None = None
         self._epoch = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """The best there was."""
+        return {"best": self._best, "epoch": self._epoch}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `get_state`."""
+        self._best, self._epoch = state["best"], state["epoch"]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves if this epoch is better than every one before."""
         value = (logs or {}).get(self._monitor)
         score = float(epoch) if value is None else self._sign * float(value)
-        if score > self._best:
-            weights.save(self.model, self._directory.best_weights)
+        if self._best is None or score > self._best:
+            self._save()
             self._best, self._epoch = score, epoch + 1
 
     def keep(self) -> str:
         """Saves the weights as they are if no epoch has ended yet; says in words what is kept."""
         if self._epoch:
             return f"the best weights so far, of epoch {self._epoch}"
-        weights.save(self.model, self._directory.best_weights)
+        self._save()
         return "the weights as they were in the first epoch"
+
+    def _save(self) -> None:
+        if self._directory.writes:
+            with averaged(self.model):
+                weights.save(self.model, self._directory.best_weights)
+                weights.save_adapters(self.model, self._directory.adapters)
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Ends a phase in which the metric has not become better for some epochs; the next phase begins then.
+
+    Args:
+        monitor: name of the metric.
+        mode: ``"max"`` or ``"min"``.
+        patience: epochs without a better value.
+    """
+
+    def __init__(self, monitor: str, mode: str, patience: int):
+        super().__init__()
+        self._monitor = monitor
+        self._sign = 1.0 if mode == "max" else -1.0
+        self._patience = patience
+        self._best: float | None = None
+        self._waited = 0
+        self.stopped = False
+
+    def get_state(self) -> dict[str, Any]:
+        """The best of this phase, and for how long there was no better."""
+        return {"best": self._best, "waited": self._waited}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `get_state`."""
+        self._best, self._waited = state["best"], state["waited"]
+
+    def on_phase_begin(self, index: int, phase: Phase, frozen: Frozen) -> None:
+        """Begins anew."""
+        self._best, self._waited, self.stopped = None, 0, False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Counts."""
+        score = self._sign * float((logs or {})[self._monitor])
+        if self._best is None or score > self._best:
+            self._best, self._waited = score, 0
+            return
+        self._waited += 1
+        if self._waited >= self._patience:
+            self.stopped = self.model.stop_training = True
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Raises as soon as the loss is not a number: further steps cannot help."""
+    """Raises as soon as the loss is not a number: further steps cannot help.
+
+    Args:
+        examples: names those of a batch, by epoch and batch counted from 0.
+    """
+
+    def __init__(self, examples: Callable[[int, int], str]):
+        super().__init__()
+        self._examples = examples
+        self._epoch = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """The epoch, whose beginning is not told again."""
+        return {"epoch": self._epoch}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `get_state`."""
+        self._epoch = state["epoch"]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remembers which it is."""
+        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the running mean, which stays NaN once it is."""
-        self._check({"loss": (logs or {}).get("loss", 0.0)}, f"step {batch + 1}")
+        where = f"step {batch + 1} of epoch {self._epoch + 1}"
+        self._check({"loss": (logs or {}).get("loss", 0.0)}, where, lambda: self._examples(self._epoch, batch))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the validation figures too, which the last step of the epoch may have spoilt."""
-        self._check(logs or {}, f"the end of epoch {epoch + 1}")
+        self._check(logs or {}, f"the end of epoch {epoch + 1}", lambda: "")
 
-    def _check(self, logs: dict[str, Any], when: str) -> None:
+    def _check(self, logs: dict[str, Any], when: str, examples: Callable[[], str]) -> None:
         for name, value in logs.items():
             if not math.isfinite(value):
-                raise KerasftError(f"The {name} became {float(value)} at {when}. Try a smaller learning rate.")
+                named = f" The batch: {found}." if (found := examples()) else ""
+                raise KerasftError(f"The {name} became {float(value)} at {when}. Try a smaller learning rate.{named}")
+
+
+class Average(keras.callbacks.Callback):
+    """Validates the moving average of the weights in place of the weights."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Takes the average."""
+        _swap(self.model)
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Takes the weights back."""
+        _swap(self.model)
+
+
+@contextlib.contextmanager
+def averaged(model: keras.Model) -> Iterator[None]:
+    """The model with the moving average of its weights, if its optimizer keeps one."""
+    _swap(model)
+    try:
+        yield
+    finally:
+        _swap(model)
+
+
+def _swap(model: keras.Model) -> None:
+    averages = getattr(getattr(model, "optimizer", None), "averages", ())
+    for variable, average in zip(model.trainable_variables if averages else (), averages, strict=True):
+        value = variable.numpy()
+        variable.assign(average)
+        average.assign(value)
 
 
 def _figures(logs: dict[str, Any] | None) -> dict[str, float]:

@@ -6,20 +6,25 @@ data.json         fingerprints, sizes, columns and duplicates of the data
 task.json         the task's name and configuration, label space included
 samples.json      a few inputs, to check exports with
 backbone.json     backbone, options and source of the weights; files for rebuilding it are in backbone/
+notes.json        what the user was told
 status.json       running, finished, interrupted or failed
-history.json      metrics per epoch, and at some fifty steps
-weights/          best.weights.h5 (Keras format, no code inside)
+history.json      phases, metrics per epoch, and at some fifty steps
+weights/          best.weights.h5 (Keras format, no code inside); adapters.safetensors, if there are any
+checkpoints/      the last two, while it is not finished
 report.json/.html what `evaluate` said about the test (or validation) data
 """
 
+import contextlib
 import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from kerasft import files
 from kerasft.errors import RunError
@@ -32,15 +37,27 @@ class RunDirectory:
 
     Args:
         path: the directory; need not exist.
+        writes: whether this process does; of several workers only the chief.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, writes: bool = True):
         self.path = path
+        self.writes = writes
 
     @property
     def best_weights(self) -> Path:
         """Weights of the best epoch by the task's own metric."""
         return self.path / "weights" / "best.weights.h5"
+
+    @property
+    def adapters(self) -> Path:
+        """Low-rank adapters of the best epoch, if there are any; they are merged in the best weights."""
+        return self.path / "weights" / "adapters.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What `kerasft resume` goes on from."""
+        return self.path / "checkpoints"
 
     @property
     def backbone_files(self) -> Path:
@@ -53,6 +70,8 @@ class RunDirectory:
         Raises:
             RunError: it exists and is not empty, unless `overwrite` and it holds a run.
         """
+        if not self.writes:
+            return
         if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
             return
         if not self._is_run():
@@ -68,6 +87,8 @@ class RunDirectory:
             KerasftError: it cannot be written.
         """
         self.check(overwrite)
+        if not self.writes:
+            return
         try:
             if self.path.exists():
                 shutil.rmtree(self.path)
@@ -84,6 +105,29 @@ class RunDirectory:
         if not self._is_run():
             raise RunError(f"{self.path} is not a run directory: it has no {_MARK} written by kerasft.")
         return self
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keeps other processes from training into this directory.
+
+        Raises:
+            RunError: one does already.
+        """
+        if not self.writes:
+            yield
+            return
+        # Beside the directory, which --overwrite empties. The system drops it with the process, however that ends.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path.parent / f".{self.path.name}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(f"Another process is training into {self.path}.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+            Path(lock.lock_file).unlink(missing_ok=True)
 
     def read(self, name: str) -> dict[str, Any]:
         """One JSON record.
@@ -104,11 +148,22 @@ class RunDirectory:
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:
         """One JSON record, atomically."""
+        if not self.writes:
+            return
         files.write_json(self.path / f"{name}.json", value)
+
+    def read_notes(self) -> list[str]:
+        """What the user was told before; nothing if it stopped before that."""
+        return self.read("notes")["notes"] if (self.path / "notes.json").exists() else []
+
+    def remove_checkpoints(self) -> None:
+        """When the run is finished: they are three times the size of the weights."""
+        if self.writes:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def write_backbone_files(self, contents: Mapping[str, bytes]) -> dict[str, str]:
         """Writes what `Backbone.files` says; returns the sha256 of each."""
-        for name, content in contents.items():
+        for name, content in contents.items() if self.writes else ():
             with files.atomic(self.backbone_files / name) as temporary:
                 temporary.write_bytes(content)
         return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}

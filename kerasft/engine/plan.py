@@ -25,13 +25,13 @@ class BatchPlan:
         """Batches per epoch."""
         return -(-self.examples // self.batch_size)
 
-    def batches(self, epoch: int) -> Iterator[np.ndarray]:
-        """Index arrays (int64) of one epoch: every example exactly once."""
+    def batches(self, epoch: int, start: int = 0) -> Iterator[np.ndarray]:
+        """Index arrays (int64) of one epoch from the batch `start` on: from 0 every example exactly once."""
         order = np.arange(self.examples)
         if self.seed is not None:
             # One generator per epoch: epoch 7 does not depend on whether epoch 6 was drawn. Sorted by doubles rather
             # than shuffled: how `shuffle` draws integers depends on the platform.
             draws = np.random.Generator(np.random.PCG64([self.seed, epoch])).random(self.examples)
             order = np.argsort(draws, kind="stable")
-        for start in range(0, self.examples, self.batch_size):
-            yield order[start : start + self.batch_size]
+        for first in range(start * self.batch_size, self.examples, self.batch_size):
+            yield order[first : first + self.batch_size]

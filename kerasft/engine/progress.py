@@ -1,35 +1,54 @@
-"""Progress of training for a person to read, on stderr: one moving line, or plain lines when it is not a terminal."""
+"""Progress of training: for a person on stderr, one moving line, or plain lines when it is not a terminal; for a
+program as events."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from kerasft import phases as phases_module
+from kerasft.freezing import Frozen
+from kerasft.phases import Phase
+
 _PLAIN_EVERY = 10.0  # seconds between lines when stderr is not a terminal
+
+Event = Mapping[str, Any]
 
 
 class ProgressLines(keras.callbacks.Callback):
-    """Epoch, step, time left, loss, metrics and examples per second.
+    """Phase, epoch, step, time left, loss, metrics and examples per second.
 
     Args:
-        epochs: of the whole run.
+        phases: of the run.
         steps: per epoch.
         examples: per epoch.
         console: where to write.
     """
 
-    def __init__(self, *, epochs: int, steps: int, examples: int, console: Console):
+    def __init__(self, *, phases: Sequence[Phase], steps: int, examples: int, console: Console):
         super().__init__()
-        self._epochs = epochs
+        self._phases = phases
+        self._epochs = sum(phase.epochs for phase in phases)
         self._steps = steps
         self._examples = examples
         self._console = console
         self._bar: Progress | None = None
-        self._done = 0
-        self._started = self._printed = self._warm = 0.0
+        self._epoch = 0
+        self._done = 0  # steps, of the whole run
+        self._paced: tuple[int, float] | None = None  # steps done and time, from which on speed is measured
+        self._started = self._printed = 0.0
+        self._where = ""
+
+    def get_state(self) -> dict[str, Any]:
+        """How far it is; time starts anew."""
+        return {"epoch": self._epoch, "done": self._done, "where": self._where}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `get_state`."""
+        self._epoch, self._done, self._where = state["epoch"], state["done"], state["where"]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -44,28 +63,35 @@ class ProgressLines(keras.callbacks.Callback):
             self._bar.start()
             self._bar.add_task("", total=self._steps * self._epochs, text="")
 
+    def on_phase_begin(self, index: int, phase: Phase, frozen: Frozen) -> None:
+        """One line per phase; its speed is another one."""
+        self._paced = None
+        self._where = f"{phase.label} " if len(self._phases) > 1 else ""
+        self._print(f"phase {index + 1}/{len(self._phases)}  {phases_module.describe(phase)}")
+        self._print(f"  {frozen}")
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remembers which it is."""
+        self._epoch = epoch
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the line."""
         self._done += 1
         now = time.monotonic()
-        if self._done == 1:
-            self._warm = now  # the first step traces the graph: it says nothing about the speed of the others
-        epoch = (self._done - 1) // self._steps + 1
-        where = f"epoch {epoch}/{self._epochs} step {batch + 1}/{self._steps}"
+        where = f"{self._where}epoch {self._epoch + 1}/{self._epochs} step {batch + 1}/{self._steps}"
         if self._bar:
             text = self._describe(logs, now)
             self._bar.update(self._bar.task_ids[0], completed=self._done, description=where, text=text)
         elif now - self._printed >= _PLAIN_EVERY:
             self._printed = now
-            self._console.print(f"{where}  {self._describe(logs, now)}", highlight=False, soft_wrap=True)
+            self._print(f"{where}  {self._describe(logs, now)}")
+        if self._paced is None:
+            self._paced = self._done, now  # the first step traces the graph: it says nothing about the others
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One line per epoch that stays."""
         seconds = time.monotonic() - self._started
-        figures = _figures(logs or {})
-        self._console.print(
-            f"epoch {epoch + 1}/{self._epochs}  {figures}  ({seconds:.0f} s)", highlight=False, soft_wrap=True
-        )
+        self._print(f"{self._where}epoch {epoch + 1}/{self._epochs}  {_figures(logs or {})}  ({seconds:.0f} s)")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leaves the terminal as it was."""
@@ -77,19 +103,68 @@ class ProgressLines(keras.callbacks.Callback):
             self._bar.stop()
             self._bar = None
 
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True, markup=False)
+
     def _describe(self, logs: Mapping[str, Any] | None, now: float) -> str:
-        if self._done == 1:
+        if self._paced is None or self._done == self._paced[0]:
             return _figures(logs or {})
-        step = (now - self._warm) / (self._done - 1)
+        done, since = self._paced
+        step = (now - since) / (self._done - done)
         left = step * (self._steps * self._epochs - self._done)
         speed = self._examples / self._steps / max(step, 1e-9)
         return f"{clock(left)} left  {_figures(logs or {})}  {speed:.0f} examples/s"
+
+
+class Events(keras.callbacks.Callback):
+    """Tells a program what happens: ``phase``, ``step`` (at most one a second), ``epoch``.
+
+    Args:
+        emit: takes one JSON-ready object per event.
+    """
+
+    def __init__(self, emit: Callable[[Event], None]):
+        super().__init__()
+        self._emit = emit
+        self._told = 0.0
+        self._epoch = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """The epoch, whose beginning is not told again."""
+        return {"epoch": self._epoch}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `get_state`."""
+        self._epoch = state["epoch"]
+
+    def on_phase_begin(self, index: int, phase: Phase, frozen: Frozen) -> None:
+        """``{"event": "phase", "phase": 1, "train": …}``."""
+        about = {**phases_module.to_json(phase), "trained_weights": frozen.trained, "total_weights": frozen.total}
+        self._emit({"event": "phase", "phase": index + 1, **about})
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remembers which it is."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """``{"event": "step", "epoch": 1, "step": 12, "loss": …}``."""
+        if time.monotonic() - self._told >= 1.0:
+            self._told = time.monotonic()
+            self._emit({"event": "step", "epoch": self._epoch + 1, "step": batch + 1, **_plain(logs)})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """``{"event": "epoch", "epoch": 1, "loss": …, "val_loss": …}``."""
+        self._emit({"event": "epoch", "epoch": epoch + 1, **_plain(logs)})
 
 
 def clock(seconds: float) -> str:
     """Minutes and seconds: ``2:05``."""
     whole = round(seconds)
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def _plain(logs: Mapping[str, Any] | None) -> dict[str, float]:
+    return {name: float(value) for name, value in (logs or {}).items()}
 
 
 def _figures(logs: Mapping[str, Any]) -> str:

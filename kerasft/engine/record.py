@@ -1,8 +1,12 @@
 """What a run directory says about a run before it trains."""
 
 import inspect
+import json
+import os
+import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ import tensorflow as tf
 from kerasft import host, pretrained
 from kerasft.engine.directory import RunDirectory, versions
 from kerasft.engine.prepare import Part, Prepared
-from kerasft.errors import UsageError
+from kerasft.errors import RunError, UsageError
 
 
 def new_directory(task: str, backbone: str) -> Path:
@@ -43,16 +47,88 @@ def portable(reference: str | Path) -> str:
 def arguments(config: Mapping[str, Any], changes: Mapping[str, Any], function: Any) -> dict[str, Any]:
     """Arguments for `function` from a ``config.json``, with changes.
 
+    Changed epochs and learning rates are those of the last recorded phase.
+
     Raises:
         UsageError: the data were Python objects, which no file can bring back.
     """
     known = inspect.signature(function).parameters
     found = {**{name: value for name, value in config.items() if name in known}, **changes}
+    if config.get("phases") and "phases" not in changes:
+        last = {name: found.pop(name) for name in ("epochs", "learning_rate") if name in changes}
+        found["phases"] = [*config["phases"][:-1], {**config["phases"][-1], **last}]
+    return {**found, **sources(found, {})}
+
+
+def sources(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The sources of data of a configuration; those that were Python objects must be given.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    found = {}
     for name in ("train", "validation", "test"):
-        if isinstance(found.get(name), dict):
-            kind = found[name]["python"]
-            raise UsageError(f"{name} was a Python {kind}: name a file with --{name}, or call finetune from Python.")
+        source = config.get(name)
+        if isinstance(source, dict):
+            kind = source["python"]
+            if given.get(name) is None:
+                raise UsageError(
+                    f"{name} was a Python {kind}: name a file with --{name}, or call kerasft from Python with {name}=…."
+                )
+            source = given[name]
+        if name in config:
+            found[name] = source
     return found
+
+
+def identity(config: Mapping[str, Any], prepared: Prepared, strategy: tf.distribute.Strategy) -> dict[str, Any]:
+    """What a resumed run is compared with: the same, or the result is another one."""
+    names = ("tensorflow", "keras", "keras-hub", "numpy")
+    packages = {name: metadata.version(name) for name in names}
+    plugins = dict(line.split("==") for line in host.load().requirements())
+    return {
+        "config": json.loads(json.dumps(config)),
+        "data": prepared.fingerprints(),
+        "versions": {"python": platform.python_version(), **packages, **plugins},
+        "devices": {"replicas": strategy.num_replicas_in_sync, "cpus": len(os.sched_getaffinity(0))},
+    }
+
+
+def check_same(directory: RunDirectory, before: Mapping[str, Any], now: Mapping[str, Any], *, force: bool) -> list[str]:
+    """Compares a checkpoint with what would go on from it; differences that `force` allows become notes.
+
+    Args:
+        directory: of the run.
+        before: `identity` as a checkpoint holds it; empty if there is none.
+        now: `identity` of this process.
+        force: whether versions and devices may differ.
+
+    Raises:
+        RunError: something differs that may not.
+    """
+    before = before or {"data": directory.read("data")["sha256"]}
+    differences = {
+        part: [f"{name}: was {_short(was)}, is {_short(now[part].get(name))}" for name, was in values.items()
+               if now[part].get(name) != was]
+        for part, values in before.items() if part in now
+    }  # fmt: skip
+    fixed = [line for part in ("config", "data") for line in differences.get(part, ())]
+    loose = [line for part in ("versions", "devices") for line in differences.get(part, ())]
+    if fixed:
+        raise RunError(
+            f"{directory.path} cannot be resumed with other data or another configuration; start a new run with "
+            f"kerasft finetune --config {directory.path}/config.json:\n  " + "\n  ".join(fixed)
+        )
+    if loose and not force:
+        raise RunError(
+            f"{directory.path} would not end as it would have; --force goes on all the same:\n  " + "\n  ".join(loose)
+        )
+    return [f"Resumed by force though this differs: {line}" for line in loose]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def write(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerasft import data, host, modeling
@@ -15,6 +14,7 @@ from kerasft.engine.predictor import Predictor
 from kerasft.engine.prepare import Part, check_inputs, read_part
 from kerasft.engine.report import Report, make_report
 from kerasft.errors import DataError, RunError
+from kerasft.model import TrainedModel
 from kerasft.pretrained import Pretrained
 from kerasft.specs import load_object
 
@@ -28,7 +28,7 @@ class Run:
         notes: what the user should know, one line each.
     """
 
-    def __init__(self, directory: RunDirectory, model: keras.Model, notes: Sequence[str] = ()):
+    def __init__(self, directory: RunDirectory, model: TrainedModel, notes: Sequence[str] = ()):
         self._directory = directory
         self.model = model
         self.notes = list(notes)
@@ -163,13 +163,14 @@ class Run:
         return plain
 
 
-def load(directory: str | Path) -> Run:
+def load(directory: str | Path, notes: Sequence[str] = ()) -> Run:
     """Opens a run: builds its model and reads the best weights.
 
     Needs neither the network nor the cache: a run keeps the files its backbone is built from.
 
     Args:
         directory: of the run.
+        notes: for the reports of this run.
 
     Raises:
         RunError: not a run, or one that stopped before it kept any weights.
@@ -184,21 +185,29 @@ def load(directory: str | Path) -> Run:
     if not records.best_weights.exists():
         raise RunError(f"{directory} has no weights: training stopped before the end of its first epoch.")
     weights.load(model, records.best_weights)
-    return Run(records, model)
+    return Run(records, model, notes)
 
 
-def _rebuild(records: RunDirectory) -> keras.Model:
-    """The model as the records describe it, with fresh weights."""
-    backbone, task = records.read("backbone"), records.read("task")
+def pretrained_of(records: RunDirectory) -> Pretrained:
+    """The backbone of a run, to be built without its weights.
+
+    Raises:
+        RunError: its files are damaged.
+    """
+    backbone = records.read("backbone")
     records.check_backbone_files(backbone["files"])
-    spec = host.load().backbone(backbone["name"])
-    found = Pretrained(
-        spec=spec,
+    return Pretrained(
+        spec=host.load().backbone(backbone["name"]),
         name=backbone["reference"],
         source=backbone["source"],
         directory=records.backbone_files if records.backbone_files.exists() else None,
         options=backbone["options"],
     )
+
+
+def _rebuild(records: RunDirectory) -> TrainedModel:
+    """The model as the records describe it, with fresh weights."""
+    found, task = pretrained_of(records), records.read("task")
     task_spec = host.load().task(task["name"])
     made_task = load_object(task_spec.factory, f"task {task['name']}")(**task["config"])
-    return modeling.assemble(spec, found.create(weights=False), made_task, found.source)
+    return modeling.assemble(found.spec, found.create(weights=False), made_task, found.source)

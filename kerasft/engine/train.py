@@ -1,7 +1,8 @@
-"""`finetune`: from names and data to a finished run."""
+"""`finetune`: from names and data to a finished run. `resume`: the same, from where it was interrupted."""
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,22 @@ import tensorflow as tf
 from rich.console import Console
 
 import kerasft
-from kerasft import host, modeling, pretrained
-from kerasft.engine import callbacks as own
-from kerasft.engine import optim, record, weights
+from kerasft import files, freezing, host, modeling, pretrained
+from kerasft.engine import checkpoint as checkpoints
+from kerasft.engine import placement, record
+from kerasft.engine.checkpoint import Checkpoint
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.html import write_html
-from kerasft.engine.pipeline import training_batches
-from kerasft.engine.plan import BatchPlan
-from kerasft.engine.prepare import Part, Prepared, prepare
-from kerasft.engine.progress import ProgressLines
-from kerasft.engine.run import Run
-from kerasft.errors import Interrupted, UsageError
+from kerasft.engine.prepare import Prepared, prepare
+from kerasft.engine.progress import Event, Events, ProgressLines
+from kerasft.engine.run import Run, load, pretrained_of
+from kerasft.engine.settings import PRECISIONS, Settings
+from kerasft.engine.training import Training
+from kerasft.errors import Interrupted, RunError
+from kerasft.model import TrainedModel
+from kerasft.phases import Lora, Phase, resolve, to_json
+from kerasft.pretrained import Pretrained
+from kerasft.task import Task
 
 
 def finetune(
@@ -32,23 +38,41 @@ def finetune(
     validation: Any = 0.1,
     test: Any = None,
     out: str | Path | None = None,
-    epochs: int = 3,
+    phases: Sequence[Phase | Mapping[str, Any]] | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
     batch_size: int = 32,
-    learning_rate: float = 5e-5,
+    accumulation: int = 1,
     seed: int = 0,
+    optimizer: str = "adamw",
+    weight_decay: float = 0.01,
+    clip_norm: float | None = 1.0,
+    ema: float | None = None,
+    lora: Lora | Mapping[str, Any] | None = None,
+    precision: str = "float32",
+    monitor: str | None = None,
+    early_stopping: int | None = None,
+    checkpoint_steps: int | None = None,
+    checkpoint_minutes: float | None = 10.0,
+    devices: str | int = "auto",
+    strategy: str = "auto",
     input_column: str | None = None,
     target_column: str | None = None,
     encoding: str = "utf-8",
     backbone_options: Mapping[str, Any] | None = None,
     task_options: Mapping[str, Any] | None = None,
+    tensorboard: bool = False,
     overwrite: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     console: Console | None = None,
+    events: Callable[[Event], None] | None = None,
 ) -> Run:
-    """Fine-tunes all layers of a pretrained backbone with a fresh head, by Keras `fit`.
+    """Fine-tunes a pretrained backbone with a fresh head in phases, by Keras `fit`.
 
-    AdamW with warmup and linear decay; the epoch with the best validation metric is kept; the test data, or else the
-    validation data, are evaluated at the end. Everything is recorded in the run directory.
+    By default the head trains first, then all layers, shallow ones more slowly, with the rates that the backbone's
+    plugin says (`kerasft why` shows them and their source). The epoch with the best validation metric is kept; the
+    test data, or else the validation data, are evaluated at the end. Everything is recorded in the run directory, and
+    `resume` goes on after an interruption.
 
     Args:
         backbone: ``bert/minilm-l6``, a checkpoint directory, or a handle.
@@ -57,17 +81,34 @@ def finetune(
         validation: another source, a fraction between 0 and 1 to hold out of `train`, or None for none.
         test: as `validation`.
         out: run directory; by default a new one below ``runs``.
-        epochs: passes over the training data.
-        batch_size: examples per update.
-        learning_rate: its peak, after the warmup.
+        phases: what trains, for how long, how fast.
+        epochs: of the last default phase; only without `phases`.
+        learning_rate: peak of the last default phase; only without `phases`.
+        batch_size: examples per update, over all devices.
+        accumulation: micro-batches that the gradient of a batch is added up from: less memory, the same result.
         seed: of splits, order, head weights and dropout.
+        optimizer: ``"adamw"``, ``"adam"``, ``"sgd"`` or ``"lion"``.
+        weight_decay: of all weights but biases and norms; none with ``"adam"``.
+        clip_norm: largest norm of the gradient of all weights together; None for no limit.
+        ema: momentum of an exponential moving average of the weights, for example 0.999, which is then what is
+            validated and kept. Every phase begins a new one.
+        lora: train low-rank adapters instead of the backbone's weights; they are merged in the weights that are kept.
+        precision: ``"float32"``, or ``"bfloat16"`` for computing (weights stay float32).
+        monitor: metric that chooses the best epoch, for example ``"val_loss"``; by default the task's own.
+        early_stopping: end a phase after so many epochs without a better value of it.
+        checkpoint_steps: updates between checkpoints for `resume`.
+        checkpoint_minutes: minutes between them; None for none by the clock.
+        devices: ``"auto"``, ``"cpu"``, ``"all"``, or how many; see `kerasft.strategy`.
+        strategy: ``"auto"``, ``"one"``, ``"mirrored"``, ``"multi-worker"`` or ``"tpu"``; see `kerasft.strategy`.
         input_column, target_column: names, if they cannot be recognised.
         encoding: of text files; several are tried in order, separated by commas.
         backbone_options: for example ``{"length": 128}``.
         task_options: for example ``{"mode": "multi-label"}``.
+        tensorboard: write logs for TensorBoard into ``logs`` in the run directory.
         overwrite: replace a run in `out`.
         callbacks: your own Keras callbacks.
         console: for progress; stderr by default.
+        events: is called with every event of training as plain data.
 
     Returns:
         The finished run, with the best weights loaded.
@@ -75,31 +116,14 @@ def finetune(
     Raises:
         DataError: with every problem of the data, before training begins.
         UsageError: arguments are out of range or do not fit together.
-        RunError: `out` exists.
-        Interrupted: Ctrl-C; the best weights so far are kept in the run directory.
+        RunError: `out` exists, or another process trains into it.
+        Interrupted: Ctrl-C; `resume` goes on.
     """
-    _check_numbers(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
-    console = console or Console(stderr=True)
+    chosen = placement.strategy(devices, strategy)
     found = pretrained.locate(backbone)
     made_task = modeling.create_task(found.spec, task, task_options or {})
-    directory = RunDirectory(Path(out) if out else record.new_directory(task, backbone))
-    directory.check(overwrite)
-    prepared = prepare(
-        made_task,
-        modality=found.spec.modality,
-        train=train,
-        validation=validation,
-        test=test,
-        input_column=input_column,
-        target_column=target_column,
-        encoding=encoding,
-        seed=seed,
-    )
-    keras.utils.set_random_seed(seed)
-    built = found.create(backbone_options)
-    model = modeling.assemble(found.spec, built, made_task, found.source)
-
-    directory.create(overwrite)
+    adapters = Lora(**lora) if isinstance(lora, Mapping) else lora
+    resolved = resolve(phases, found.spec.phases, epochs=epochs, learning_rate=learning_rate, lora=adapters is not None)
     config = {
         "kerasft": kerasft.__version__,
         "backbone": record.portable(backbone) if pretrained.is_handle(backbone) else backbone,
@@ -107,40 +131,44 @@ def finetune(
         "train": record.source_name(train),
         "validation": record.source_name(validation),
         "test": record.source_name(test),
-        "epochs": epochs,
+        "phases": [to_json(phase) for phase in resolved],
         "batch_size": batch_size,
-        "learning_rate": learning_rate,
+        "accumulation": accumulation,
         "seed": seed,
-        "input_column": prepared.columns.input,
-        "target_column": prepared.columns.target,
+        "optimizer": optimizer,
+        "weight_decay": weight_decay,
+        "clip_norm": clip_norm,
+        "ema": ema,
+        "lora": None if adapters is None else to_json(adapters),
+        "precision": precision,
+        "monitor": monitor,
+        "early_stopping": early_stopping,
+        "checkpoint_steps": checkpoint_steps,
+        "checkpoint_minutes": checkpoint_minutes,
+        "devices": devices,
+        "strategy": strategy,
+        "input_column": input_column,
+        "target_column": target_column,
         "encoding": encoding,
         "backbone_options": dict(backbone_options or {}),
         "task_options": dict(task_options or {}),
+        "tensorboard": tensorboard,
     }
-    record.write(directory, config, found, model, prepared)
-    notes = [*built.notes, *prepared.notes, *record.data_notes(model, prepared)]
-    for note in notes:
-        console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+    settings = Settings.of(config)
+    path = Path(out) if out else record.new_directory(task, backbone)
+    directory = RunDirectory(path, writes=placement.is_chief(chosen))
+    directory.check(overwrite)
+    prepared = _prepare(made_task, found, config, train=train, validation=validation, test=test)
+    config |= {"input_column": prepared.columns.input, "target_column": prepared.columns.target}
 
-    run = Run(directory, model, notes)
-    best = own.BestWeights(directory, *made_task.monitor)
-    best.set_model(model)  # Ctrl-C may come before `fit` does it
-    directory.write("status", {"status": "running"})
-    try:
-        seconds = _fit(run, prepared, config, best, [*host.load().callbacks(run), *callbacks], console)
-        _finish(run, prepared, config, seconds)
-    except KeyboardInterrupt as interrupt:
-        directory.write("status", {"status": "interrupted"})
-        raise Interrupted(
-            f"Interrupted. Kept in {run.directory}: {best.keep()}; evaluate, predict and export work on them.\n"
-            f"To train it from the start: kerasft finetune --config {run.directory}/config.json "
-            f"--out {run.directory} --overwrite"
-        ) from interrupt
-    except BaseException:
-        directory.write("status", {"status": "failed"})
-        raise
-    directory.write("status", {"status": "finished"})
-    return run
+    with directory.in_use():
+        model = _build(found, made_task, config, chosen, weights=True)
+        training = Training(model, prepared, settings, directory, chosen, record.identity(config, prepared, chosen))
+        directory.create(overwrite)
+        record.write(directory, config, found, model, prepared)
+        notes = [*model.assembly.backbone.notes, *prepared.notes, *record.data_notes(model, prepared)]
+        run = Run(directory, model, notes)
+        return _execute(run, training, prepared, config, _Observers(callbacks, console, events), None)
 
 
 def repeat(config: Mapping[str, Any], **changes: Any) -> Run:
@@ -152,70 +180,176 @@ def repeat(config: Mapping[str, Any], **changes: Any) -> Run:
     return finetune(**record.arguments(config, changes, finetune))
 
 
-def _fit(
+def resume(
+    directory: str | Path,
+    *,
+    force: bool = False,
+    train: Any = None,
+    validation: Any = None,
+    test: Any = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    console: Console | None = None,
+    events: Callable[[Event], None] | None = None,
+) -> Run:
+    """Goes on with a run that was interrupted, however it was: the result is the same to the bit.
+
+    It goes on from the last undamaged checkpoint, or from the beginning if there is none.
+
+    Args:
+        directory: of the run.
+        force: go on though versions of software or the number of devices differ: the result is then a good one, but
+            not the same to the bit. Other data, or another configuration, are another run.
+        train, validation, test: only if these were Python objects: the same once more.
+        callbacks: your own Keras callbacks, as before. They get back those of their attributes that are numbers,
+            strings, or lists and dicts of them; one with ``get_state()`` and ``set_state(state)`` says itself what it
+            needs.
+        console: for progress; stderr by default.
+        events: is called with every event of training as plain data.
+
+    Returns:
+        The finished run, with the best weights loaded.
+
+    Raises:
+        RunError: it is not a run, is finished, or something differs; the message says what.
+        Interrupted: Ctrl-C; `resume` goes on.
+    """
+    path = Path(directory)
+    config = RunDirectory(path).open().read("config")
+    chosen = placement.strategy(config["devices"], config["strategy"])
+    records = RunDirectory(path, writes=placement.is_chief(chosen))
+    given = {"train": train, "validation": validation, "test": test}
+    with records.in_use():
+        if records.read("status").get("status") == "finished":
+            raise RunError(f"{path} is finished: there is nothing to resume.")
+        files.remove_temporaries(path)
+        start, notes = checkpoints.latest(records.checkpoints)
+        # Its own files are enough to build it; without a checkpoint the pretrained weights are needed again.
+        found = pretrained_of(records) if start else pretrained.locate(config["backbone"])
+        made_task = modeling.create_task(found.spec, config["task"], config["task_options"])
+        prepared = _prepare(made_task, found, config, **record.sources(config, given))
+        identity = record.identity(config, prepared, chosen)
+        notes += record.check_same(records, start.state if start else {}, identity, force=force)
+        model = _build(found, made_task, config, chosen, weights=start is None)
+        training = Training(model, prepared, Settings.of(config), records, chosen, identity)
+        if start:
+            where = start.position
+            notes.append(f"Resumed at phase {where.phase + 1}, epoch {where.epoch + 1}, step {where.step + 1}.")
+        else:
+            record.write(records, config, found, model, prepared)
+            notes.append("Resumed from the beginning: there is no checkpoint yet.")
+        run = Run(records, model, [*records.read_notes(), *notes])
+        return _execute(run, training, prepared, config, _Observers(callbacks, console, events), start)
+
+
+class _Observers:
+    """Who hears of a run: the user's and plugins' callbacks, a person, a program."""
+
+    def __init__(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback],
+        console: Console | None,
+        events: Callable[[Event], None] | None,
+    ):
+        self.callbacks = callbacks
+        self.console = console or Console(stderr=True)
+        self.events = events
+
+    def tell(self, note: str) -> None:
+        """A line for a person."""
+        self.console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+
+    def of(self, run: Run, training: Training, config: Mapping[str, Any]) -> list[keras.callbacks.Callback]:
+        """All of them, in the order in which they are told."""
+        lines = ProgressLines(
+            phases=training.phases, steps=training.steps, examples=training.examples, console=self.console
+        )
+        found: list[keras.callbacks.Callback] = [lines]
+        if self.events:
+            found.append(Events(self.events))
+        if config["tensorboard"]:
+            found.append(keras.callbacks.TensorBoard(run.directory / "logs", write_graph=False, update_freq=10))
+        return [*found, *host.load().callbacks(run), *self.callbacks]
+
+
+def _execute(
     run: Run,
+    training: Training,
     prepared: Prepared,
     config: Mapping[str, Any],
-    best: own.BestWeights,
-    extra: Sequence[keras.callbacks.Callback],
-    console: Console,
-) -> float:
-    """Trains, loads the best weights, and returns the seconds it took."""
-    model, task, directory = run.model, run.model.assembly.task, RunDirectory(run.directory)
-    epochs, batch_size = config["epochs"], config["batch_size"]
-    plan = BatchPlan(examples=len(prepared.train), batch_size=batch_size, seed=config["seed"])
-    progress = ProgressLines(epochs=epochs, steps=plan.steps, examples=plan.examples, console=console)
-    model.compile(
-        optimizer=optim.adamw(model, learning_rate=config["learning_rate"], steps=plan.steps * epochs),
-        loss=task.loss(),
-        metrics=task.metrics(),
-        jit_compile=False,  # XLA would compile anew for every length of batch
-    )
+    observers: _Observers,
+    start: Checkpoint | None,
+) -> Run:
+    """Trains, and then evaluates what was kept."""
+    directory = training.directory
+    directory.write("notes", {"notes": run.notes})
+    directory.write("status", {"status": "running"})
+    for note in run.notes:
+        observers.tell(note)
     started = time.monotonic()
+    callbacks: list[keras.callbacks.Callback] = []
     try:
-        model.fit(
-            training_batches(model.assembly, prepared.train.inputs, prepared.train.encoded, plan, epochs),
-            epochs=epochs,
-            steps_per_epoch=plan.steps,
-            validation_data=_validation(model, prepared.validation, batch_size),
-            # Checked, kept, and only then announced.
-            callbacks=[own.StopAtNaN(), best, own.History(directory), progress, *extra],
-            shuffle=False,  # the batch plan has shuffled
-            verbose=0,
+        callbacks = observers.of(run, training, config)
+        run.notes += training.run(callbacks, start)
+        if not directory.writes:
+            return run
+        if config["lora"] or config["precision"] != "float32":
+            run = load(run.directory, notes=run.notes)  # what users of the run will have
+        seconds = time.monotonic() - started
+        part = prepared.evaluated
+        seen = prepared.seen.get(part.name, np.empty(0, np.int64))
+        report = run.evaluate_part(part, run.notes, config["batch_size"], seen)
+        history = directory.read("history")
+        directory.write(
+            "report", {**report.to_json(), "phases": history["phases"], "training_seconds": round(seconds, 1)}
         )
+        write_html(run.directory / "report.html", report=report, history=history, config=config, seconds=seconds)
+    except KeyboardInterrupt as interrupt:
+        directory.write("status", {"status": "interrupted"})
+        raise Interrupted(
+            f"Interrupted. Kept in {run.directory}: {training.best.keep()}; evaluate, predict and export work on them."
+            f"\nTo go on: kerasft resume {run.directory}"
+        ) from interrupt
+    except BaseException:
+        directory.write("status", {"status": "failed"})
+        raise
     finally:
-        progress.stop()
-    weights.load(model, directory.best_weights)
-    return time.monotonic() - started
+        for callback in callbacks[:1]:
+            callback.stop()
+    directory.remove_checkpoints()
+    directory.write("status", {"status": "finished"})
+    return run
 
 
-def _validation(model: keras.Model, part: Part | None, batch_size: int) -> tf.data.Dataset | None:
-    if part is None:
-        return None
-    plan = BatchPlan(examples=len(part), batch_size=batch_size)
-    return training_batches(model.assembly, part.inputs, part.encoded, plan)
-
-
-def _finish(run: Run, prepared: Prepared, config: Mapping[str, Any], seconds: float) -> None:
-    directory = RunDirectory(run.directory)
-    part = prepared.evaluated
-    seen = prepared.seen.get(part.name, np.empty(0, np.int64))
-    report = run.evaluate_part(part, run.notes, config["batch_size"], seen)
-    directory.write("report", {**report.to_json(), "training_seconds": round(seconds, 1)})
-    write_html(
-        run.directory / "report.html", report=report, history=directory.read("history"), config=config, seconds=seconds
+def _prepare(task: Task, found: Pretrained, config: Mapping[str, Any], **sources: Any) -> Prepared:
+    return prepare(
+        task,
+        modality=found.spec.modality,
+        input_column=config["input_column"],
+        target_column=config["target_column"],
+        encoding=config["encoding"],
+        seed=config["seed"],
+        **sources,
     )
 
 
-def _check_numbers(*, epochs: int, batch_size: int, learning_rate: float, seed: int) -> None:
-    wrong = []
-    if epochs < 1:
-        wrong.append(f"epochs must be 1 or more. Received: {epochs}")
-    if batch_size < 1:
-        wrong.append(f"batch_size must be 1 or more. Received: {batch_size}")
-    if not 0.0 < learning_rate < float("inf"):
-        wrong.append(f"learning_rate must be a finite number above 0. Received: {learning_rate}")
-    if not 0 <= seed < 2**32:
-        wrong.append(f"seed must be from 0 to {2**32 - 1}. Received: {seed}")
-    if wrong:
-        raise UsageError("\n".join(wrong))
+def _build(
+    found: Pretrained, task: Task, config: Mapping[str, Any], strategy: tf.distribute.Strategy, *, weights: bool
+) -> TrainedModel:
+    """The model in the strategy's scope: Keras remembers the scope in which a model was made."""
+    keras.utils.set_random_seed(config["seed"])
+    with strategy.scope(), _computing_in(config["precision"]):
+        backbone = found.create(config["backbone_options"], weights=weights)
+        model = modeling.assemble(found.spec, backbone, task, found.source)
+        if config["lora"]:
+            freezing.add_adapters(model, Lora(**config["lora"]))
+    return model
+
+
+@contextlib.contextmanager
+def _computing_in(precision: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(PRECISIONS[precision])
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

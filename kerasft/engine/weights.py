@@ -5,8 +5,9 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+from safetensors.numpy import save_file
 
-from kerasft import files
+from kerasft import files, freezing
 from kerasft.errors import RunError
 
 # What HDF5 writes besides the arrays, rounded up: groups and attributes of each, and of the file.
@@ -24,6 +25,14 @@ def save(model: keras.Model, path: Path) -> None:
     # HDF5 crashes the process when its disk is full, so the space is asked for before.
     with files.atomic(path, suffix=".weights.h5", reserve=size) as temporary:
         _bare(model).save_weights(temporary, overwrite=True)
+
+
+def save_adapters(model: keras.Model, path: Path) -> None:
+    """Writes the low-rank adapters alone, by path of variable, if the model has any: megabytes instead of gigabytes."""
+    arrays = {variable.path: variable.numpy() for variable in model.weights if freezing.is_adapter(variable)}
+    if arrays:
+        with files.atomic(path, suffix=".safetensors") as temporary:
+            save_file(arrays, temporary)
 
 
 def load(model: keras.Model, path: Path) -> None:

@@ -1,0 +1,263 @@
+"""The phases of a run, one after the other, from any position."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasft import freezing, keras_private
+from kerasft.engine import callbacks as own
+from kerasft.engine import checkpoint as checkpoints
+from kerasft.engine import weights
+from kerasft.engine.checkpoint import Checkpoint, Position
+from kerasft.engine.directory import RunDirectory
+from kerasft.engine.pipeline import Batches
+from kerasft.engine.plan import BatchPlan
+from kerasft.engine.prepare import Part, Prepared
+from kerasft.engine.relay import Relay
+from kerasft.engine.settings import Settings
+from kerasft.errors import KerasftError, UnknownNameError, UsageError
+from kerasft.model import TrainedModel
+from kerasft.phases import Phase
+
+_NAMED = 8  # examples of a batch that a message names
+
+
+class Training:
+    """Trains a model by `keras.Model.fit`, phase by phase.
+
+    Args:
+        model: built in the scope of `strategy`.
+        prepared: the data.
+        settings: of the run.
+        directory: gets history, weights and checkpoints.
+        strategy: of `tf.distribute`.
+        state: kept in every checkpoint, to compare a resumed run with.
+
+    Raises:
+        UsageError: `settings` do not fit the model or the data.
+    """
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        prepared: Prepared,
+        settings: Settings,
+        directory: RunDirectory,
+        strategy: tf.distribute.Strategy,
+        state: dict[str, Any],
+    ):
+        self._model = model
+        self._prepared = prepared
+        self._settings = settings
+        self.directory = directory
+        self._strategy = strategy
+        self._state = state
+        self._task = model.assembly.task
+        self._plan = BatchPlan(examples=len(prepared.train), batch_size=settings.batch_size, seed=settings.seed)
+        replicas = strategy.num_replicas_in_sync
+        if replicas > min(settings.batch_size, self._plan.examples):
+            raise UsageError(
+                f"There are {replicas} replicas for batches of {settings.batch_size} and {self._plan.examples} "
+                "training examples: each replica needs at least one example of a batch."
+            )
+        for phase in settings.phases:
+            phase.groups(len(model.assembly.groups) - 1)
+        self._monitor = self._check_monitor()
+        self._train = Batches(model.assembly, prepared.train.inputs, prepared.train.encoded, self._plan)
+        self._saved = time.monotonic()
+        self._saved_updates = 0
+        self._digest = ""
+
+        self.history = own.History(directory)
+        self.best = own.BestWeights(directory, *self._monitor)
+        self.best.set_model(model)  # Ctrl-C may come before `fit` does it
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """Of the run, resolved."""
+        return self._settings.phases
+
+    @property
+    def examples(self) -> int:
+        """Of an epoch."""
+        return self._plan.examples
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return self._plan.steps
+
+    def run(self, callbacks: Sequence[keras.callbacks.Callback], start: Checkpoint | None = None) -> list[str]:
+        """Trains from the beginning or from a checkpoint, and loads the best weights.
+
+        Args:
+            callbacks: the user's and the plugins'; told after our own.
+            start: where to go on.
+
+        Returns:
+            Notes, one line each.
+
+        Raises:
+            KerasftError: the loss is not a number, memory is not enough, or frozen weights have changed.
+        """
+        early = self._early_stopping()
+        # Checked, kept, and only then announced.
+        first = [own.StopAtNaN(self._name_batch)]
+        if self._settings.optimization.average is not None:
+            first.append(own.Average())
+        relay = Relay(
+            [*first, self.best, *early, self.history, *callbacks],
+            epochs=self._settings.epochs,
+            steps=self._plan.steps,
+            checkpoint=lambda position: self._save_if_due(position, relay),
+        )
+        missing: list[str] = []
+        position = start.position if start else Position()
+        relay.position = position
+        self._saved_updates = position.updates
+        relay.begin(self._model)
+        for index in range(position.phase, len(self._settings.phases)):
+            phase = self._settings.phases[index]
+            resumed = start if start and index == position.phase else None
+            with self._strategy.scope():
+                frozen = self._compile(phase)
+            self._digest = frozen.digest
+            if resumed:
+                resumed.restore(self._model, ("model", "optimizer"))
+                self._digest = resumed.state["frozen"]
+                missing = relay.set_state(resumed.state["callbacks"])
+            else:
+                relay.position = replace(relay.position, phase=index, begun=relay.position.epoch, step=0)
+                relay.on_phase_begin(index, phase, frozen)
+            with _memory_named(self._settings):
+                self._fit(phase, relay, resumed)
+            freezing.check(self._model, self._digest)
+            if self._model.stop_training and not any(callback.stopped for callback in early):
+                break
+        relay.end()
+        if self.directory.writes:
+            weights.load(self._model, self.directory.best_weights)
+        return [f"The run had a callback {name} when it was interrupted; it has none now." for name in missing]
+
+    def _compile(self, phase: Phase) -> freezing.Frozen:
+        frozen = freezing.apply(self._model, phase, self._settings.lora)
+        self._model.micro_batches = self._settings.accumulation
+        self._model.compile(
+            optimizer=self._settings.optimization.make(
+                self._model.trainable_variables, self._model.assembly.groups, phase, self._plan.steps * phase.epochs
+            ),
+            loss=self._task.loss(),
+            metrics=self._task.metrics(),
+            jit_compile=False,  # XLA would compile anew for every length of batch
+        )
+        self._model.build_state(self._train.dataset().element_spec)
+        return frozen
+
+    def _fit(self, phase: Phase, relay: Relay, resumed: Checkpoint | None) -> None:
+        """The epochs of a phase that are left: the rest of one that had begun, then whole ones."""
+        end = relay.position.begun + phase.epochs
+        validation = self._validation()
+        step = relay.position.step if resumed else 0
+        if step and resumed:
+            epoch = relay.position.epoch
+            metrics = resumed.arrays_of(self._model, "metrics")
+            relay.go_on_from(relay.position, metrics)
+            self._keras_fit(range(epoch, epoch + 1), step, relay, validation)
+            if self._model.stop_training:
+                return
+        if relay.position.epoch < end:
+            self._keras_fit(range(relay.position.epoch, end), 0, relay, validation)
+
+    def _keras_fit(self, epochs: range, step: int, relay: Relay, validation: Any) -> None:
+        self._model.fit(
+            self._distributed(self._train, epochs, step),
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            steps_per_epoch=self._plan.steps - step,
+            validation_data=validation,
+            validation_steps=None if validation is None else self._validation_steps,
+            callbacks=[relay],
+            shuffle=False,  # the batch plan has shuffled
+            verbose=0,
+        )
+
+    def _distributed(self, batches: Batches, epochs: range = range(1), step: int = 0) -> Any:
+        if self._strategy.num_replicas_in_sync == 1:
+            return batches.dataset(epochs, step)
+        return batches.distributed(self._strategy, epochs, step)
+
+    def _validation(self) -> Any:
+        part = self._prepared.validation
+        return None if part is None else self._distributed(self._validation_batches(part))
+
+    def _validation_batches(self, part: Part) -> Batches:
+        plan = BatchPlan(examples=len(part), batch_size=self._settings.batch_size)
+        return Batches(self._model.assembly, part.inputs, part.encoded, plan)
+
+    @property
+    def _validation_steps(self) -> int:
+        assert self._prepared.validation is not None
+        return -(-len(self._prepared.validation) // self._settings.batch_size)
+
+    def _early_stopping(self) -> list[own.EarlyStopping]:
+        patience = self._settings.early_stopping
+        return [own.EarlyStopping(*self._monitor, patience)] if patience else []
+
+    def _check_monitor(self) -> tuple[str, str]:
+        """Name of the metric that chooses the best epoch, and whether more or less of it is better."""
+        settings, default = self._settings, self._task.monitor
+        if self._prepared.validation is None:
+            if settings.monitor or settings.early_stopping:
+                what = "monitor" if settings.monitor else "early_stopping"
+                raise UsageError(f"{what} needs validation data, and there are none: validation=None.")
+            return default
+        name = settings.monitor
+        if name is None:
+            return default
+        known = ["val_loss", *(f"val_{metric.name}" for metric in self._task.metrics())]
+        if name not in known:
+            raise UnknownNameError("metric to monitor", name, known)
+        less = any(part in name for part in ("loss", "error", "mae", "mse"))
+        return name, default[1] if name == default[0] else "min" if less else "max"
+
+    def _name_batch(self, epoch: int, batch: int) -> str:
+        part = self._prepared.train
+        index = next(self._plan.batches(epoch, start=batch))
+        named = ", ".join(part.examples.where(int(i)) for i in index[:_NAMED])
+        return named + (f" and {len(index) - _NAMED} more" if len(index) > _NAMED else "")
+
+    def _save_if_due(self, position: Position, relay: Relay) -> None:
+        settings = self._settings
+        every = settings.checkpoint_steps
+        several = keras_private.is_multi_worker(self._strategy)
+        # The clocks of several workers differ, and all must take part.
+        minutes = None if several else settings.checkpoint_minutes
+        now = time.monotonic()
+        due = every is not None and position.updates - self._saved_updates >= every
+        due = due or (minutes is not None and now - self._saved >= 60 * minutes)
+        if not due or position.updates == self._saved_updates:
+            return
+        state = {**self._state, "callbacks": relay.get_state(), "frozen": self._digest}
+        if self.directory.writes:
+            checkpoints.write(self.directory.checkpoints, self._model, position, state)
+        elif several:
+            checkpoints.collect(self._model)
+        self._saved, self._saved_updates = time.monotonic(), position.updates
+
+
+@contextlib.contextmanager
+def _memory_named(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        pieces = min(settings.batch_size, 2 * settings.accumulation)
+        raise KerasftError(
+            f"Memory is not enough for batches of {settings.batch_size} in {settings.accumulation} pieces. Try "
+            f"--accumulation {pieces} (the same result, more slowly), --batch-size {max(1, settings.batch_size // 2)}, "
+            "or a smaller --length."
+        ) from error
