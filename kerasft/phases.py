@@ -158,8 +158,11 @@ def resolve(
     if lora:
         last = replace(last, learning_rate=(last.learning_rate or 0) * LORA_RATE)
     if phases is None:
-        changes = {"epochs": epochs, "learning_rate": learning_rate}
-        chosen = replace(last, **{name: value for name, value in changes.items() if value is not None})
+        chosen = replace(
+            last,
+            epochs=last.epochs if epochs is None else epochs,
+            learning_rate=last.learning_rate if learning_rate is None else learning_rate,
+        )
         return tuple(complete(phase, head, chosen) for phase in (*defaults[:-1], chosen))
     if epochs is not None or learning_rate is not None:
         raise UsageError("Give either phases, or epochs and learning_rate: a phase has its own.")

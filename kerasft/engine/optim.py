@@ -41,20 +41,21 @@ class _Finetuning(PerVariable):
         self.decay = weight_decay
         self.clip_norm = clip_norm
         self.average_momentum = average_momentum
-        self._by_path = {"scales": dict(scales or {}), "undecayed": list(undecayed)}
+        self._scales_by_path = dict(scales or {})
+        self._undecayed = list(undecayed)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Makes the optimizer's own variables, in the order of `variables`."""
-        scales, undecayed = self._by_path["scales"], self._by_path["undecayed"]
-        self.scales = [scales.get(variable.path, 1.0) for variable in variables]
-        self.decayed = [variable.path not in undecayed for variable in variables]
+        self.scales = [self._scales_by_path.get(variable.path, 1.0) for variable in variables]
+        self.decayed = [variable.path not in self._undecayed for variable in variables]
         super().build(variables)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return {
             **super().get_config(),  # type: ignore[misc]
-            **self._by_path,
+            "scales": self._scales_by_path,
+            "undecayed": self._undecayed,
             "weight_decay": self.decay,
             "clip_norm": self.clip_norm,
             "average_momentum": self.average_momentum,

@@ -1,11 +1,12 @@
 """How a run trains: checked values."""
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kerasft.engine.optim import Optimization
-from kerasft.errors import UnknownNameError, UsageError
+from kerasft.errors import MissingExtraError, UnknownNameError, UsageError
 from kerasft.phases import Lora, Phase, from_json
 
 # Names of users to names of Keras. No float16: its loss scaling looks at the first replica only.
@@ -39,9 +40,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         wrong = []
-        whole = {"batch_size": self.batch_size, "accumulation": self.accumulation}
-        whole |= {"early_stopping": self.early_stopping, "checkpoint_steps": self.checkpoint_steps}
-        for name, value in whole.items():
+        for name in ("batch_size", "accumulation", "early_stopping", "checkpoint_steps"):
+            value = getattr(self, name)
             if value is not None and value < 1:
                 wrong.append(f"{name} must be 1 or more. Received: {value}")
         if self.accumulation > self.batch_size:
@@ -60,6 +60,8 @@ class Settings:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":
         """From what ``config.json`` holds."""
+        if config["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
+            raise MissingExtraError("tensorboard", "tensorboard", "Writing logs for TensorBoard")
         return cls(
             phases=tuple(from_json(phase) for phase in config["phases"]),
             optimization=Optimization(
