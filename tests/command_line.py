@@ -26,11 +26,17 @@ class Answer:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The one JSON object on stdout; an error if anything else stands there."""
-        (line,) = self.stdout.splitlines()
-        value = json.loads(line, parse_constant=_no_constant)
-        assert isinstance(value, dict)
-        return value
+        """The answer: the last JSON object on stdout; an error if anything but events stands before it."""
+        *events, answer = self.objects
+        assert all("event" in event for event in events)
+        return answer
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """Every line of stdout; an error if one is not a JSON object."""
+        values = [json.loads(line, parse_constant=_no_constant) for line in self.stdout.splitlines()]
+        assert all(isinstance(value, dict) for value in values)
+        return values
 
 
 def _no_constant(name: str) -> None:

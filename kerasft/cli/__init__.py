@@ -14,6 +14,8 @@ import click
 COMMANDS = {
     "demo": "Fine-tune a real BERT on BBC News: train, evaluate, export, serve.",
     "finetune": "Fine-tune a backbone on your data.",
+    "resume": "Go on with an interrupted run.",
+    "lr": "Find a learning rate.",
     "evaluate": "Measure a run on labelled data.",
     "predict": "Answer for texts, a file, or standard input.",
     "export": "Write a SavedModel that needs nothing of ours.",

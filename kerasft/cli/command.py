@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ import click
 from kerasft.errors import KerasftError
 
 INTERRUPTED = 130
+
+Emit = Callable[[Mapping[str, Any]], None]
+"""Prints one JSON object as a line on stdout."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,21 @@ class Output:
     exit_code: int = 0
 
 
-def command(name: str, *, heavy: bool = False, **settings: Any) -> Callable[[Callable[..., Output]], click.Command]:
+def command(
+    name: str, *, heavy: bool = False, stream: bool = False, **settings: Any
+) -> Callable[[Callable[..., Output]], click.Command]:
     """A click command from a function that returns `Output`.
 
     Args:
         name: as typed.
         heavy: the command needs TensorFlow: it is loaded without its banners.
+        stream: the function takes `emit`, an `Emit` with ``--json`` and else None, for what happens before the answer.
         settings: for `click.command`.
     """
 
     def decorate(function: Callable[..., Output]) -> click.Command:
         def run(as_json: bool, debug: bool, block: tuple[str, ...], no_plugins: bool, **arguments: Any) -> None:
-            sys.exit(_run(function, arguments, as_json, debug, block, no_plugins, heavy))
+            sys.exit(_run(function, arguments, as_json, debug, block, no_plugins, heavy, stream))
 
         run.__doc__ = function.__doc__
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
@@ -69,6 +75,7 @@ def _run(
     block: tuple[str, ...],
     no_plugins: bool,
     heavy: bool,
+    stream: bool,
 ) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("kerasft").setLevel(logging.INFO)
@@ -77,7 +84,7 @@ def _run(
             _choose_plugins(block, no_plugins)
             if heavy:
                 _load_tensorflow()
-            output = function(**arguments)
+            output = function(**arguments, **({"emit": emit} if stream else {}))
         except KeyboardInterrupt as error:
             return _fail(error, "Interrupted.", INTERRUPTED, emit, debug)
         except KerasftError as error:
@@ -88,7 +95,7 @@ def _run(
             message = f"Unexpected {type(error).__name__}: {error}\nThis is a defect; --debug shows where."
             return _fail(error, message, 1, emit, debug)
         if emit:
-            emit(output.data)
+            emit({"event": "result", **output.data} if stream else output.data)
         else:
             try:
                 output.show()
@@ -118,7 +125,7 @@ def _fail(
     error: BaseException,
     message: str,
     code: int,
-    emit: Callable[[dict[str, Any]], None] | None,
+    emit: Emit | None,
     debug: bool,
 ) -> int:
     if debug:
@@ -133,7 +140,7 @@ def _fail(
 
 
 @contextlib.contextmanager
-def _only_json_on_stdout(as_json: bool) -> Iterator[Callable[[dict[str, Any]], None] | None]:
+def _only_json_on_stdout(as_json: bool) -> Iterator[Emit | None]:
     """With ``--json``, everything anybody prints goes to stderr, and only what is emitted to the real stdout."""
     if not as_json:
         yield None
@@ -142,8 +149,8 @@ def _only_json_on_stdout(as_json: bool) -> Iterator[Callable[[dict[str, Any]], N
     real = os.dup(1)
     os.dup2(2, 1)
 
-    def emit(value: dict[str, Any]) -> None:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)  # JSON has no NaN
+    def emit(value: Mapping[str, Any]) -> None:
+        text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False)  # JSON has no NaN
         with os.fdopen(os.dup(real), "w", encoding="utf-8") as stdout:
             stdout.write(text + "\n")
 

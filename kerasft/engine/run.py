@@ -40,6 +40,11 @@ class Run:
         return self._directory.path
 
     @property
+    def writes(self) -> bool:
+        """Whether this process keeps the run: of several workers only the chief."""
+        return self._directory.writes
+
+    @property
     def config(self) -> dict[str, Any]:
         """Arguments of `kerasft.finetune` that repeat this run."""
         return self._directory.read("config")

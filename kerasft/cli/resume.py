@@ -1,0 +1,22 @@
+"""kerasft resume"""
+
+import click
+
+from kerasft.cli.command import Emit, Output, command
+from kerasft.cli.finetune import trained
+
+
+@command("resume", heavy=True, stream=True)
+@click.argument("run")
+@click.option("--force", is_flag=True, help="Go on though software or devices are others than before.")
+def resume(run: str, force: bool, emit: Emit | None) -> Output:
+    """Go on with a run that was interrupted, to the same result.
+
+    It goes on from the last undamaged checkpoint, or from the beginning if there is none.
+    """
+    import kerasft
+
+    return trained(kerasft.resume(run, force=force, events=emit))
+
+
+command = resume
