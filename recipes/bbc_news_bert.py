@@ -44,13 +44,12 @@ def main(cfg: Config) -> kerasft.Run:
         cfg.backbone,
         "classification",
         cfg.data,
-        validation=None,  # nothing is chosen by looking at held-out data: the last epoch is the model
+        validation=None,  # no epoch is chosen: the last one is the model
         test=0.2,
         encoding="utf-8,latin-1",  # one of the 2,225 files is Latin-1
         out=cfg.out,
-        epochs=cfg.epochs,
+        phases=[kerasft.Phase("all", cfg.epochs, cfg.learning_rate, layer_decay=1.0)],
         batch_size=cfg.batch_size,
-        learning_rate=cfg.learning_rate,
         seed=cfg.seed,
         backbone_options={"length": cfg.length},
     )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="Of splits, order, head and dropout.  [default: 0]")
 @click.option("--optimizer", help="adamw, adam, sgd or lion.  [default: adamw]")
 @click.option("--weight-decay", type=float, help="Of all weights but biases and norms.  [default: 0.01]")
-@click.option("--clip-norm", type=float, help="Largest norm of the gradient.  [default: 1]")
+@click.option("--clip-norm", help="Largest norm of the gradient, or none.  [default: 1]")
 @click.option("--ema", type=float, help="Momentum of a moving average of the weights, e.g. 0.999.  [default: none]")
 @click.option("--lora-rank", type=int, help="Train low-rank adapters instead of the backbone.  [default: none]")
 @click.option("--lora-groups", help="Groups of layers that get them, separated by commas.  [default: all]")
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--monitor", help="Metric that chooses the best epoch, e.g. val_loss.  [default: the task's]")
 @click.option("--early-stopping", type=int, metavar="EPOCHS", help="End a phase after so many without a better one.")
 @click.option("--checkpoint-steps", type=int, help="Updates between checkpoints.  [default: by the clock only]")
-@click.option("--checkpoint-minutes", type=float, help="Minutes between checkpoints.  [default: 10]")
+@click.option("--checkpoint-minutes", help="Minutes between checkpoints, or none.  [default: 10]")
 @click.option("--devices", help="auto, cpu, all, or how many.  [default: auto]")
 @click.option("--strategy", help="auto, one, mirrored, multi-worker or tpu.  [default: auto]")
 @click.option("--tensorboard", is_flag=True, default=None, help="Write logs for TensorBoard into the run directory.")
@@ -77,6 +77,9 @@ def finetune(
     for name in ("validation", "test"):
         if name in arguments:
             arguments[name] = parse.part(arguments[name])
+    for name in ("clip_norm", "checkpoint_minutes"):
+        if name in arguments:
+            arguments[name] = parse.number(arguments[name], f"--{name.replace('_', '-')}")
     backbone_options = parse.pairs(backbone_option, "--backbone-option")
     if length is not None:
         backbone_options["length"] = length

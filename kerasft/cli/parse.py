@@ -17,6 +17,20 @@ def part(value: str | None) -> Any:
         return value
 
 
+def number(value: str, option: str) -> float | None:
+    """A number, or None for ``none``.
+
+    Raises:
+        UsageError: neither.
+    """
+    if value.lower() == "none":
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        raise UsageError(f"{option} takes a number or none. Received: {value}") from None
+
+
 def pairs(values: Iterable[str], option: str) -> dict[str, Any]:
     """``KEY=VALUE`` options; a value that reads as JSON is one, anything else is text.
 

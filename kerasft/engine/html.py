@@ -19,7 +19,7 @@ def write_html(
     path: Path,
     *,
     report: Report,
-    history: Mapping[str, Sequence[Mapping[str, float]]],
+    history: Mapping[str, Sequence[Mapping[str, Any]]],
     config: Mapping[str, Any],
     seconds: float,
 ) -> None:
@@ -38,7 +38,8 @@ def write_html(
         title=f"{config['task']} with {config['backbone']}",
         report=report,
         curves=_curves(history),
-        config={name: value for name, value in config.items() if value not in (None, {}, [])},
+        phases=history["phases"],
+        config={name: value for name, value in config.items() if value not in (None, {}, []) and name != "phases"},
         directory=path.parent,
         seconds=f"{clock(seconds)} min",
         version=kerasft.__version__,

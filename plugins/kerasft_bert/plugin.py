@@ -53,5 +53,14 @@ def kerasft_backbones() -> Iterable[kerasft.BackboneSpec]:
         tiny="tiny",
         checkpoints=("bert", "keras_hub>BertBackbone"),
         custom_ops=("tensorflow_text",),
+        phases=(
+            kerasft.Phase("head", epochs=1, learning_rate=1e-3),
+            kerasft.Phase("all", epochs=3, learning_rate=5e-5, layer_decay=0.9),
+        ),
+        phases_source=(
+            "Epochs and rate of all layers: Devlin et al. 2018, appendix A.3 (2 to 4 epochs, 2e-5 to 5e-5). "
+            "Layer decay: ELECTRA's fine-tuning (Clark et al. 2020), 0.8 or 0.9 by size; the milder one. "
+            "Head first: Kumar et al. 2022; its rate is Keras's default for Adam."
+        ),
         summary="BERT encoders (Devlin et al. 2018): WordPiece text, up to 512 tokens",
     )

@@ -2,13 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerasft.errors import DataError, UsageError
+from kerasft.errors import DataError, UnknownNameError, UsageError
 from kerasft.task import Where
+
+BALANCED = "balanced"
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -44,6 +46,43 @@ def check_two_classes(found: Sequence[str]) -> None:
     """Raises DataError unless there is something to tell apart."""
     if len(found) < 2:
         raise DataError(f"Training needs at least two labels. Received: {', '.join(map(repr, found)) or 'none'} only.")
+
+
+def given_weights(weights: Mapping[str, float] | str | None) -> dict[str, float] | str | None:
+    """Weights of labels as the user gives them.
+
+    Raises:
+        UsageError: they are neither ``"balanced"`` nor numbers above 0 by label.
+    """
+    if weights is None or weights == BALANCED:
+        return weights  # type: ignore[return-value]
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(value, (int, float)) and 0 < value < float("inf") for value in weights.values()
+    ):
+        raise UsageError(f"class_weights is {BALANCED!r}, or numbers above 0 by label. Received: {weights!r}")
+    return {name(label): float(value) for label, value in weights.items()}
+
+
+def balanced(found: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
+    """``examples / (labels * examples of the label)``, as scikit-learn has it; 1 for a label without examples."""
+    counts = Counter(found)
+    return {label: len(found) / (len(labels) * counts[label]) if counts[label] else 1.0 for label in labels}
+
+
+def weights_in_order(weights: Mapping[str, float] | str | None, labels: Sequence[str]) -> list[float]:
+    """Weights in the order of the labels; empty for none.
+
+    Raises:
+        UsageError: weights of labels that there are not, or that only training data could tell.
+    """
+    if weights is None:
+        return []
+    if isinstance(weights, str):
+        raise UsageError(f"class_weights={weights!r} are learned from training data; give numbers by label.")
+    for label in weights:
+        if label not in labels:
+            raise UnknownNameError("label with a class weight", label, labels)
+    return [weights.get(label, 1.0) for label in labels]
 
 
 def unknown(rows: Sequence[tuple[int, str]], known: Sequence[str], where: Where) -> DataError:

@@ -12,6 +12,7 @@ from kerasft import Evaluation, Table
 from kerasft.errors import UsageError
 from kerasft.task import Mistake, Where
 from kerasft_classification import labels as label_names
+from kerasft_classification.losses import SigmoidLoss, check_shape
 from kerasft_classification.task import PooledTask
 
 
@@ -26,9 +27,11 @@ class MultiLabel(PooledTask):
         separator: between the labels of one string.
         threshold: a label is predicted from this probability on.
         dropout: rate before the head while training, a fraction of 1.
+        label_smoothing: share of the target that is moved to one half in training.
+        focal_gamma: of the focal loss (Lin et al. 2017); 0 for plain cross-entropy.
 
     Raises:
-        UsageError: `threshold` does not lie between 0 and 1.
+        UsageError: `threshold` does not lie between 0 and 1, or another option is out of range.
     """
 
     target_names = ("labels", "label", "tags", "categories", "classes", "targets")
@@ -42,8 +45,13 @@ class MultiLabel(PooledTask):
         separator: str = ",",
         threshold: float = 0.5,
         dropout: float = 0.1,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
     ):
         super().__init__(dropout=dropout)
+        check_shape(label_smoothing, focal_gamma)
+        self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
         self.labels = label_names.given(labels)
         if not 0.0 < threshold < 1.0:
             raise UsageError(f"threshold must lie between 0 and 1. Received: {threshold}")
@@ -63,6 +71,8 @@ class MultiLabel(PooledTask):
             "separator": self.separator,
             "threshold": self.threshold,
             "dropout": self.dropout,
+            "label_smoothing": self.label_smoothing,
+            "focal_gamma": self.focal_gamma,
         }
 
     def adapt(self, targets: Sequence[Any], where: Where) -> None:
@@ -94,8 +104,8 @@ class MultiLabel(PooledTask):
         return [name for part in parts if (name := label_names.name(part).strip())]
 
     def loss(self) -> keras.losses.Loss:
-        """Binary cross-entropy, averaged over labels."""
-        return keras.losses.BinaryCrossentropy(from_logits=True)
+        """Binary cross-entropy, averaged over labels; smoothed or focal as the options say."""
+        return SigmoidLoss(self.label_smoothing, self.focal_gamma)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Micro-averaged F1 at the threshold."""

@@ -12,6 +12,7 @@ from sklearn import metrics as sklearn_metrics
 from kerasft import Evaluation, Table
 from kerasft.task import Mistake, Where
 from kerasft_classification import labels as label_names
+from kerasft_classification.losses import SoftmaxLoss, check_shape
 from kerasft_classification.task import PooledTask
 
 
@@ -21,14 +22,33 @@ class SingleLabel(PooledTask):
     Args:
         labels: the label space in the order of the logits; learned from the training data when empty.
         dropout: rate before the head while training, a fraction of 1.
+        class_weights: how much examples of each label count in training, by label (1 for those left out), or
+            ``"balanced"`` for ``examples / (labels * examples of the label)``.
+        label_smoothing: share of the target that is spread over all labels in training.
+        focal_gamma: of the focal loss (Lin et al. 2017); 0 for plain cross-entropy.
+
+    Raises:
+        UsageError: an option is out of range.
     """
 
     target_names = ("label", "labels", "class", "category", "target", "y", "topic", "intent", "sentiment")
     monitor = ("val_accuracy", "max")
 
-    def __init__(self, *, labels: Sequence[str] = (), dropout: float = 0.1):
+    def __init__(
+        self,
+        *,
+        labels: Sequence[str] = (),
+        dropout: float = 0.1,
+        class_weights: Mapping[str, float] | str | None = None,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
+    ):
         super().__init__(dropout=dropout)
         self.labels = label_names.given(labels)
+        check_shape(label_smoothing, focal_gamma)
+        self.class_weights = label_names.given_weights(class_weights)
+        self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
 
     @property
     def units(self) -> int:
@@ -37,7 +57,14 @@ class SingleLabel(PooledTask):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments for `create`."""
-        return {"mode": "single-label", "labels": self.labels, "dropout": self.dropout}
+        return {
+            "mode": "single-label",
+            "labels": self.labels,
+            "dropout": self.dropout,
+            "class_weights": self.class_weights,
+            "label_smoothing": self.label_smoothing,
+            "focal_gamma": self.focal_gamma,
+        }
 
     def strata(self, targets: Sequence[Any]) -> list[str]:
         """The labels themselves."""
@@ -48,6 +75,9 @@ class SingleLabel(PooledTask):
         if not self.labels:
             self.labels = label_names.ordered(set(self.strata(targets)))
         label_names.check_two_classes(self.labels)
+        if self.class_weights == label_names.BALANCED:
+            self.class_weights = label_names.balanced(self.strata(targets), self.labels)
+        label_names.weights_in_order(self.class_weights, self.labels)  # names a label that there is not
 
     def encode(self, targets: Sequence[Any], where: Where) -> np.ndarray:
         """int32 of shape ``(examples,)``."""
@@ -59,8 +89,9 @@ class SingleLabel(PooledTask):
         return np.array([position[label] for label in found], np.int32)
 
     def loss(self) -> keras.losses.Loss:
-        """Cross-entropy."""
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        """Cross-entropy, smoothed, focal or weighted as the options say."""
+        weights = label_names.weights_in_order(self.class_weights, self.labels)
+        return SoftmaxLoss(weights, self.label_smoothing, self.focal_gamma)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Accuracy."""
