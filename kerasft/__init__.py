@@ -10,6 +10,7 @@ from kerasft.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from kerasft.backbone import Backbone, Encoded, Group
+    from kerasft.engine.lr_finder import find_learning_rate
     from kerasft.engine.placement import strategy
     from kerasft.engine.run import Run, load
     from kerasft.engine.train import finetune, resume
@@ -41,6 +42,7 @@ _HOMES = {
     "TaskSpec": "kerasft.specs",
     "build": "kerasft.modeling",
     "dataset": "kerasft.modeling",
+    "find_learning_rate": "kerasft.engine.lr_finder",
     "finetune": "kerasft.engine.train",
     "freeze": "kerasft.freezing",
     "hookimpl": "kerasft.hookspecs",
@@ -67,6 +69,7 @@ __all__ = [
     "TaskSpec",
     "build",
     "dataset",
+    "find_learning_rate",
     "finetune",
     "freeze",
     "hookimpl",

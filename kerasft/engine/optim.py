@@ -10,9 +10,10 @@ import keras
 from kerasft.backbone import Group
 from kerasft.errors import UnknownNameError, UsageError
 from kerasft.keras_private import PerVariable
-from kerasft.phases import Phase
+from kerasft.phases import Phase, is_number
 
-# Names of weights that are not decayed, as in BERT's own `AdamWeightDecayOptimizer`: biases and norms.
+# Weights that are not decayed, as in BERT's own `AdamWeightDecayOptimizer`: biases and norms. Vectors are one or the
+# other whatever they are called; these names are for those that have more axes, such as biases of attention heads.
 _UNDECAYED = ("bias", "gamma", "beta")
 
 
@@ -43,6 +44,25 @@ class _Finetuning(PerVariable):
         self.average_momentum = average_momentum
         self._scales_by_path = dict(scales or {})
         self._undecayed = list(undecayed)
+        self._chosen_rate = self.add_variable(  # type: ignore[attr-defined]
+            (), keras.initializers.Constant(-1.0), aggregation="only_first_replica", name="chosen_rate"
+        )
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate of the next update, before the scale of each variable.
+
+        Keras lets nobody set it beside a schedule. Its callbacks that do, such as `ReduceLROnPlateau`, take the rate
+        over from the schedule until the phase ends.
+        """
+        scheduled = super().learning_rate  # type: ignore[misc]
+        return keras.ops.where(self._chosen_rate >= 0, self._chosen_rate, scheduled)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(value):
+            keras.optimizers.Optimizer.learning_rate.fset(self, value)
+        self._chosen_rate.assign(-1.0 if callable(value) else value)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Makes the optimizer's own variables, in the order of `variables`."""
@@ -104,19 +124,24 @@ class Optimization:
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
-            raise UnknownNameError("optimizer", self.optimizer, OPTIMIZERS)
+            raise UnknownNameError("optimizer", str(self.optimizer), OPTIMIZERS)
         wrong = []
-        if not 0 <= self.weight_decay < math.inf:
-            wrong.append(f"weight_decay must be 0 or above. Received: {self.weight_decay}")
-        if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
-            wrong.append(f"clip_norm must be above 0, or None. Received: {self.clip_norm}")
-        if self.average is not None and not 0 < self.average < 1:
-            wrong.append(f"ema must lie between 0 and 1, for example 0.999. Received: {self.average}")
+        if not (is_number(self.weight_decay) and 0 <= self.weight_decay < math.inf):
+            wrong.append(f"weight_decay must be 0 or above. Received: {self.weight_decay!r}")
+        if self.clip_norm is not None and not (is_number(self.clip_norm) and 0 < self.clip_norm < math.inf):
+            wrong.append(f"clip_norm must be above 0, or None. Received: {self.clip_norm!r}")
+        if self.average is not None and not (is_number(self.average) and 0 < self.average < 1):
+            wrong.append(f"ema must lie between 0 and 1, for example 0.999. Received: {self.average!r}")
         if wrong:
             raise UsageError("\n".join(wrong))
 
     def make(
-        self, variables: Sequence[keras.Variable], groups: Sequence[Group], phase: Phase, updates: int
+        self,
+        variables: Sequence[keras.Variable],
+        groups: Sequence[Group],
+        phase: Phase,
+        updates: int,
+        schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
     ) -> keras.optimizers.Optimizer:
         """The optimizer of one phase, built.
 
@@ -125,11 +150,13 @@ class Optimization:
             groups: of the whole model, shallow → deep, the head last.
             phase: its rates are all given (`phases.complete`).
             updates: of the phase.
+            schedule: instead of the phase's own.
         """
+        own = WarmupThen(phase.learning_rate or 0.0, updates, phase.schedule, phase.warmup)
         optimizer = OPTIMIZERS[self.optimizer](
-            learning_rate=WarmupThen(phase.learning_rate or 0.0, updates, phase.schedule, phase.warmup),
+            learning_rate=schedule or own,
             scales=_scales(groups, phase.layer_decay or 1.0),
-            undecayed=[v.path for v in variables if v.name in _UNDECAYED],
+            undecayed=[v.path for v in variables if v.name in _UNDECAYED or len(v.shape) < 2],
             weight_decay=0.0 if self.optimizer == "adam" else self.weight_decay,
             clip_norm=self.clip_norm,
             average_momentum=self.average,
