@@ -13,15 +13,21 @@ SCHEDULES = ("linear", "cosine", "constant")
 def _top(train: Any) -> int | None:
     if isinstance(train, str):
         train = int(train[3:]) if train.startswith("top") and train[3:].isdecimal() else None
-    return train if _is_whole(train) and train >= 1 else None
+    return train if is_whole(train) and train >= 1 else None
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """Whether this is a whole number: true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def is_number(value: Any) -> bool:
+    """Whether this is a number: true and false are none."""
+    return is_whole(value) or isinstance(value, float)
+
+
 def _positive(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+    return is_number(value) and 0 < value < math.inf
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Phase:
         wrong = []
         if _top(self.train) is None and self.train not in ("head", "all"):
             wrong.append(f"train is 'head', 'all', or 'topN' with N from 1. Received: {self.train!r}")
-        if not _is_whole(self.epochs) or self.epochs < 1:
+        if not is_whole(self.epochs) or self.epochs < 1:
             wrong.append(f"epochs must be a whole number from 1. Received: {self.epochs!r}")
         if self.learning_rate is not None and not _positive(self.learning_rate):
             wrong.append(f"learning_rate must be a finite number above 0. Received: {self.learning_rate!r}")
@@ -63,8 +69,10 @@ class Phase:
             wrong.append(f"layer_decay must be above 0 and at most 1. Received: {self.layer_decay!r}")
         if self.schedule not in SCHEDULES:
             wrong.append(f"schedule is one of {', '.join(SCHEDULES)}. Received: {self.schedule!r}")
-        if not isinstance(self.warmup, (int, float)) or not 0 <= self.warmup < 1:
+        if not is_number(self.warmup) or not 0 <= self.warmup < 1:
             wrong.append(f"warmup must be from 0 to below 1. Received: {self.warmup!r}")
+        if not isinstance(self.batch_norm, bool):
+            wrong.append(f"batch_norm is true or false. Received: {self.batch_norm!r}")
         if wrong:
             raise UsageError("\n".join(f"Phase: {line}" for line in wrong))
 
@@ -110,10 +118,12 @@ class Lora:
     groups: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if not _is_whole(self.rank) or self.rank < 1:
+        if not is_whole(self.rank) or self.rank < 1:
             raise UsageError(f"Lora: rank must be a whole number from 1. Received: {self.rank!r}")
         if self.alpha is not None and not _positive(self.alpha):
             raise UsageError(f"Lora: alpha must be a finite number above 0. Received: {self.alpha!r}")
+        if isinstance(self.groups, str) or not all(isinstance(name, str) for name in self.groups):
+            raise UsageError(f"Lora: groups is a list of names. Received: {self.groups!r}")
 
 
 DEFAULTS = (
@@ -124,7 +134,7 @@ DEFAULTS = (
 
 DEFAULTS_SOURCE = (
     "Head first: Kumar et al. 2022, arXiv 2202.10054. Rate of all layers: Devlin et al. 2018, appendix A.3. "
-    "Layer decay: Clark et al. 2020, table 7."
+    "Layer decay: ELECTRA, Clark et al. 2020."
 )
 
 # A low-rank adapter wants about ten times the rate of the weights themselves (Schulman et al. 2025, "LoRA Without
@@ -133,7 +143,7 @@ LORA_RATE = 10.0
 
 
 def resolve(
-    phases: Sequence[Phase | Mapping[str, Any]] | None,
+    phases: Sequence[Phase | Mapping[str, Any] | str] | None,
     defaults: Sequence[Phase],
     *,
     epochs: int | None = None,
@@ -143,7 +153,7 @@ def resolve(
     """Phases with every value filled in.
 
     Args:
-        phases: the user's, as objects or mappings; None for the defaults.
+        phases: the user's, as objects, mappings or the text that `parse` reads; None for the defaults.
         defaults: the backbone's own, or none.
         epochs: of the last default phase; only without `phases`.
         learning_rate: of the last default phase; only without `phases`.
@@ -153,27 +163,29 @@ def resolve(
         UsageError: there are no phases, `phases` are given together with `epochs` or `learning_rate`, or a value is
             out of range.
     """
+    fallback: Sequence[Phase] = DEFAULTS
     defaults = tuple(defaults) or DEFAULTS
-    head, last = _rates(defaults)
     if lora:
-        last = replace(last, learning_rate=(last.learning_rate or 0) * LORA_RATE)
+        fallback, defaults = _for_adapters(fallback), _for_adapters(defaults)
+    head = next(phase for phase in (*defaults, *fallback) if phase.train == "head")
+    deep = next(phase for phase in (*reversed(defaults), *reversed(fallback)) if phase.train != "head")
+    head, deep = complete(head, *fallback), complete(deep, *fallback)
+    chosen: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
     if phases is None:
-        chosen = replace(
-            last,
-            epochs=last.epochs if epochs is None else epochs,
-            learning_rate=last.learning_rate if learning_rate is None else learning_rate,
-        )
-        return tuple(complete(phase, head, chosen) for phase in (*defaults[:-1], chosen))
-    if epochs is not None or learning_rate is not None:
+        phases = (*defaults[:-1], replace(defaults[-1], **chosen))
+    elif chosen:
         raise UsageError("Give either phases, or epochs and learning_rate: a phase has its own.")
+    if not isinstance(phases, Sequence) or isinstance(phases, str):
+        raise UsageError(f"phases is a list of phases. Received: {phases!r}")
     if not phases:
         raise UsageError("There must be at least one phase.")
-    return tuple(complete(phase if isinstance(phase, Phase) else from_json(phase), head, last) for phase in phases)
+    return tuple(complete(_phase(phase), head, deep) for phase in phases)
 
 
-def complete(phase: Phase, head: Phase, last: Phase) -> Phase:
-    """`phase` with the rates of `head` or `last` where it says none."""
-    source = head if phase.train == "head" else last
+def complete(phase: Phase, head: Phase, deep: Phase) -> Phase:
+    """`phase` with the rates of `head` or `deep` where it says none."""
+    source = head if phase.train == "head" else deep
     rate = source.learning_rate if phase.learning_rate is None else phase.learning_rate
     decay = source.layer_decay if phase.layer_decay is None else phase.layer_decay
     return replace(phase, learning_rate=rate, layer_decay=1.0 if decay is None else decay)
@@ -211,11 +223,16 @@ def from_json(values: Mapping[str, Any]) -> Phase:
     Raises:
         UnknownNameError: a phase has no such setting.
     """
-    known = [item.name for item in fields(Phase)]
-    for name in values:
-        if name not in known:
-            raise UnknownNameError("setting of a phase", name, known)
-    return Phase(**values)
+    return Phase(**_known("setting of a phase", Phase, values))
+
+
+def lora_from_json(values: Mapping[str, Any]) -> Lora:
+    """The inverse of `to_json`.
+
+    Raises:
+        UnknownNameError: adapters have no such setting.
+    """
+    return Lora(**_known("setting of lora", Lora, values))
 
 
 def to_json(phase: Phase | Lora) -> dict[str, Any]:
@@ -231,14 +248,38 @@ def describe(phase: Phase) -> str:
     return f"{phase.label}: {phase.epochs} epoch{plural}{rate}{decay}, {phase.schedule}, warmup {phase.warmup:g}"
 
 
-def _rates(defaults: Sequence[Phase]) -> tuple[Phase, Phase]:
-    """The default phases whose rates a head, and anything deeper, takes."""
-    heads = [phase for phase in defaults if phase.train == "head"]
-    return (heads or [DEFAULTS[0]])[0], defaults[-1]
+def _for_adapters(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+    """Phases whose rates were made for weights, for adapters; the head trains as ever."""
+    return tuple(
+        phase
+        if phase.train == "head" or phase.learning_rate is None
+        else replace(phase, learning_rate=phase.learning_rate * LORA_RATE)
+        for phase in phases
+    )
+
+
+def _known(kind: str, of: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    known = [item.name for item in fields(of)]
+    for name in values:
+        if name not in known:
+            raise UnknownNameError(kind, str(name), known)
+    return values
+
+
+def _phase(given: Any) -> Phase:
+    if isinstance(given, Phase):
+        return given
+    if isinstance(given, str):
+        return parse(given)
+    if isinstance(given, Mapping):
+        return from_json(given)
+    raise UsageError(f"A phase is a Phase, a mapping, or text such as head:1:1e-3. Received: {given!r}")
 
 
 def _number(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

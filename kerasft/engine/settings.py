@@ -1,13 +1,14 @@
 """How a run trains: checked values."""
 
 import importlib.util
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kerasft.engine.optim import Optimization
 from kerasft.errors import MissingExtraError, UnknownNameError, UsageError
-from kerasft.phases import Lora, Phase, from_json
+from kerasft.phases import Lora, Phase, from_json, is_number, is_whole, lora_from_json
 
 # Names of users to names of Keras. No float16: its loss scaling looks at the first replica only.
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -42,18 +43,20 @@ class Settings:
         wrong = []
         for name in ("batch_size", "accumulation", "early_stopping", "checkpoint_steps"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                wrong.append(f"{name} must be 1 or more. Received: {value}")
-        if self.accumulation > self.batch_size:
+            left_out = value is None and name in ("early_stopping", "checkpoint_steps")
+            if not left_out and not (is_whole(value) and value >= 1):
+                wrong.append(f"{name} must be a whole number from 1. Received: {value!r}")
+        if not wrong and self.accumulation > self.batch_size:
             wrong.append(
                 f"accumulation splits a batch of {self.batch_size}. Received: accumulation={self.accumulation}"
             )
-        if self.checkpoint_minutes is not None and not 0 <= self.checkpoint_minutes < float("inf"):
-            wrong.append(f"checkpoint_minutes must be 0 or above. Received: {self.checkpoint_minutes}")
-        if not 0 <= self.seed < 2**32:
-            wrong.append(f"seed must be from 0 to {2**32 - 1}. Received: {self.seed}")
+        minutes = self.checkpoint_minutes
+        if minutes is not None and not (is_number(minutes) and 0 <= minutes < math.inf):
+            wrong.append(f"checkpoint_minutes must be 0 or above, or None. Received: {minutes!r}")
+        if not is_whole(self.seed) or not 0 <= self.seed < 2**32:
+            wrong.append(f"seed must be a whole number from 0 to {2**32 - 1}. Received: {self.seed!r}")
         if self.precision not in PRECISIONS:
-            wrong.append(str(UnknownNameError("precision", self.precision, PRECISIONS)))
+            wrong.append(str(UnknownNameError("precision", str(self.precision), PRECISIONS)))
         if wrong:
             raise UsageError("\n".join(wrong))
 
@@ -70,7 +73,7 @@ class Settings:
                 clip_norm=config["clip_norm"],
                 average=config["ema"],
             ),
-            lora=None if config["lora"] is None else Lora(**config["lora"]),
+            lora=None if config["lora"] is None else lora_from_json(config["lora"]),
             **{name: config[name] for name in _PLAIN},
         )
 
