@@ -24,3 +24,18 @@ def kerasft_recipes() -> Iterable[kerasft.RecipeSpec]:
         module="kerasft_recipes.bbc_news_bert",
         summary="MiniLM on BBC News: train, evaluate, export, serve (what `kerasft demo` runs)",
     )
+    yield kerasft.RecipeSpec(
+        name="gradual_unfreezing",
+        module="kerasft_recipes.gradual_unfreezing",
+        summary="the head first, then layer by layer from the top (ULMFiT)",
+    )
+    yield kerasft.RecipeSpec(
+        name="lora",
+        module="kerasft_recipes.lora",
+        summary="low-rank adapters: a few percent of the weights, in a small file",
+    )
+    yield kerasft.RecipeSpec(
+        name="pure_keras",
+        module="kerasft_recipes.pure_keras",
+        summary="build with kerasft, then plain compile and fit",
+    )

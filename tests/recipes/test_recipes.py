@@ -91,6 +91,33 @@ def test_a_copied_recipe_runs_as_a_plain_script_in_another_directory(folder: Pat
     assert (tmp_path / "first" / "export" / "saved_model.pb").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "shown"),
+    [
+        ("gradual_unfreezing", ("--batch-size", 4), "val_accuracy"),
+        ("lora", ("--batch-size", 4, "--rank", 2, "--groups", "block_1"), "adapters.safetensors"),
+        ("pure_keras", ("--batch-size", 4, "--train", "top1"), "block_1, head"),
+    ],
+)
+def test_the_other_recipes_run(
+    name: str, options: tuple[object, ...], shown: str, folder: Path, tmp_path: Path, cli: Cli
+) -> None:
+    out = () if name == "pure_keras" else ("--out", tmp_path / "run")
+    answer = cli(
+        *("recipe", "run", name, "--", "--data", folder, "--backbone", "bert/tiny", "--length", 16, *options, *out)
+    )
+    assert answer.code == 0, answer.stderr
+    assert shown in answer.stdout + answer.stderr
+    if name == "lora":
+        weights = tmp_path / "run" / "weights"
+        assert (weights / "adapters.safetensors").stat().st_size < (weights / "best.weights.h5").stat().st_size / 2
+    if name == "gradual_unfreezing":
+        history = json.loads((tmp_path / "run" / "history.json").read_text())
+        assert [phase["train"] for phase in history["phases"]] == ["head", "top1", "top2", "all"]
+        trained = [phase["trained_weights"] for phase in history["phases"]]
+        assert trained == sorted(set(trained)) and trained[-1] == history["phases"][-1]["total_weights"]
+
+
 # No TensorFlow: what matters is the process around the recipe.
 SCRIPT = """
 import sys, time
