@@ -64,8 +64,10 @@ def apply(model: TrainedModel, phase: Phase, lora: Lora | None = None) -> Frozen
 
     Raises:
         UsageError: the phase would train nothing, or names more groups than there are.
+        PluginError: the backbone's groups leave weights out, or are not in order.
     """
     *backbone, head = model.assembly.groups
+    _check_groups(model)
     count = phase.groups(len(backbone))
     frozen, trained = backbone[: len(backbone) - count], backbone[len(backbone) - count :]
     model.trainable = False  # Keras ignores what sets the value there was, also for the layers inside
@@ -78,12 +80,14 @@ def apply(model: TrainedModel, phase: Phase, lora: Lora | None = None) -> Frozen
                 layer.trainable = False
     adapted = [group for group in trained if lora and (not lora.groups or group.name in lora.groups)]
     if lora:
-        for group in trained:
-            _only_adapters(group, adapt=group in adapted)
-        frozen, trained = [group for group in backbone if group not in adapted], adapted
-    model.split = _split(model, frozen if not lora else _leading(backbone, adapted))
+        for group in adapted:
+            _only_adapters(group)
+        for layer in _layers(group for group in trained if group not in adapted):
+            layer.trainable = False
+        frozen, trained = _leading(backbone, adapted), adapted
     if not model.trainable_variables:
         raise UsageError(f"Phase {phase.label} trains nothing: the head of this task has no weights.")
+    model.split = _split(model, frozen)
     total = sum(math.prod(weight.shape) for weight in _weights(model))
     return Frozen(
         trained=sum(math.prod(variable.shape) for variable in model.trainable_variables),
@@ -149,10 +153,26 @@ def is_adapter(variable: keras.Variable) -> bool:
     return variable.name.startswith("lora_")
 
 
-def _only_adapters(group: Group, *, adapt: bool) -> None:
+def _only_adapters(group: Group) -> None:
     for layer in keras_private.inner_layers(group.layers):
         for variable in layer.weights:
-            variable.trainable = adapt and is_adapter(variable)
+            variable.trainable = is_adapter(variable)
+
+
+def _check_groups(model: TrainedModel) -> None:
+    """A weight outside of every group would train in every phase; a layer inside of another cannot be cut off."""
+    name = f"backbone {model.assembly.spec.name}"
+    layers = _layers(model.assembly.groups)
+    grouped = {id(weight) for layer in layers for weight in layer.weights}
+    left = [weight.path for weight in model.weights if id(weight) not in grouped]
+    if left:
+        raise PluginError(f"{name}: its groups must hold every weight. Left out: {', '.join(left[:3])}")
+    outer, inner = set(map(id, model.layers)), set(map(id, keras_private.inner_layers(model.layers)))
+    inside = [layer.name for layer in layers if id(layer) in inner - outer]
+    if inside:
+        raise PluginError(
+            f"{name}: groups are of layers that stand in its model, not inside of another layer. Received: {inside[0]}"
+        )
 
 
 def _leading(backbone: list[Group], adapted: list[Group]) -> list[Group]:
