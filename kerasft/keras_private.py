@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras.src.random import seed_generator
 
 from kerasft.errors import KerasftError
 
@@ -111,3 +112,8 @@ class PerVariable:
 def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
     """Whether several processes train together."""
     return bool(strategy.extended._in_multi_worker_mode())
+
+
+def global_seed() -> keras.Variable:
+    """State of the generator that `keras.random` draws from without a seed. Making it takes a draw of Python's."""
+    return seed_generator.global_seed_generator().state

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasft import phases
 from kerasft.engine import weights
@@ -93,6 +94,13 @@ class BestWeights(keras.callbacks.Callback):
         value = (logs or {}).get(self._monitor)
         score = float(epoch) if value is None else self._sign * float(value)
         if self._best is None or score > self._best:
+            # Without validation nothing else would notice what the last update of an epoch did.
+            spoilt = [v.path for v in self.model.trainable_variables if not np.isfinite(v.numpy()).all()]
+            if spoilt:
+                raise KerasftError(
+                    f"{spoilt[0]} became infinite or not a number by the end of epoch {epoch + 1}; nothing of this "
+                    "epoch was kept. Try a smaller learning rate."
+                )
             self._save()
             self._best, self._epoch = score, epoch + 1
 
@@ -177,18 +185,28 @@ class StopAtNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the running mean, which stays NaN once it is."""
-        where = f"step {batch + 1} of epoch {self._epoch + 1}"
-        self._check({"loss": (logs or {}).get("loss", 0.0)}, where, lambda: self._examples(self._epoch, batch))
+        value = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(value):
+            epoch = self._epoch
+            error = not_finite(
+                f"The loss became {value} at step {batch + 1} of epoch {epoch + 1}.", self._examples, epoch, batch
+            )
+            before = (epoch, batch - 1) if batch else (epoch - 1, (self.params or {}).get("steps", 1) - 1)
+            if before[0] >= 0:
+                error = KerasftError(f"{error} If the update before spoilt the weights: {self._examples(*before)}.")
+            raise error
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the validation figures too, which the last step of the epoch may have spoilt."""
-        self._check(logs or {}, f"the end of epoch {epoch + 1}", lambda: "")
-
-    def _check(self, logs: dict[str, Any], when: str, examples: Callable[[], str]) -> None:
-        for name, value in logs.items():
+        for name, value in (logs or {}).items():
             if not math.isfinite(value):
-                named = f" The batch: {found}." if (found := examples()) else ""
-                raise KerasftError(f"The {name} became {float(value)} at {when}. Try a smaller learning rate.{named}")
+                what = f"The {name} became {float(value)} at the end of epoch {epoch + 1}."
+                raise not_finite(what, self._examples, epoch, (self.params or {}).get("steps", 1) - 1)
+
+
+def not_finite(what: str, examples: Callable[[int, int], str], epoch: int, batch: int) -> KerasftError:
+    """`what` happened after a batch, with its examples named."""
+    return KerasftError(f"{what} Try a smaller learning rate. The batch: {examples(epoch, batch)}.")
 
 
 class Average(keras.callbacks.Callback):
@@ -222,4 +240,5 @@ def _swap(model: keras.Model) -> None:
 
 
 def _figures(logs: dict[str, Any] | None) -> dict[str, float]:
-    return {name: float(value) for name, value in (logs or {}).items()}
+    # A metric may have no value yet, and JSON has no such number.
+    return {name: float(value) for name, value in (logs or {}).items() if math.isfinite(value)}

@@ -2,13 +2,14 @@
 
 ``checkpoints/00000123-<sha256>.safetensors``: the number of updates made, and the first 16 hexadecimal digits of the
 file's own checksum. Arrays stand under ``model/…``, ``optimizer/…`` and ``metrics/…``; the JSON text ``state`` in the
-file's metadata holds position, callbacks and what must not have changed.
+file's metadata holds position, callbacks, random generators and what must not have changed.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,54 +50,59 @@ class Position:
 class Checkpoint:
     """What a checkpoint file says.
 
+    Its arrays are read when they are needed: they are three times the weights.
+
     Args:
         path: of the file.
         position: where training goes on.
-        state: of callbacks, by name; what must not have changed since; digest of the frozen weights.
-        arrays: by name.
+        state: of callbacks and random generators; what must not have changed since; digest of the frozen weights.
     """
 
     path: Path
     position: Position
     state: Mapping[str, Any]
-    arrays: Mapping[str, np.ndarray]
 
-    def arrays_of(self, model: TrainedModel, kind: str) -> list[tuple[keras.Variable, np.ndarray]]:
-        """Variables of `model` with their arrays; `kind` is ``"model"``, ``"optimizer"`` or ``"metrics"``.
-
-        Raises:
-            RunError: the model has other variables than the checkpoint.
-        """
-        names = {_name(kind, i, variable): variable for i, variable in enumerate(_variables(model)[kind])}
-        saved = {name for name in self.arrays if name.startswith(f"{kind}/")}
-        if saved != set(names):
-            odd = ", ".join(sorted(saved ^ set(names))[:3])
-            raise RunError(f"{self.path} holds other variables than the {kind} has now: {odd}")
-        return [(variable, self.arrays[name]) for name, variable in names.items()]
-
-    def restore(self, model: TrainedModel, kinds: Sequence[str]) -> None:
-        """Assigns all arrays of these kinds.
+    def restore(self, model: TrainedModel, *kinds: str) -> None:
+        """Assigns all arrays of these kinds: ``"model"``, ``"optimizer"`` or ``"metrics"``.
 
         Raises:
             RunError: the model has other variables than the checkpoint.
         """
-        for kind in kinds:
-            for variable, array in self.arrays_of(model, kind):
-                variable.assign(array)
+        variables = _variables(model)
+        with safe_open(self.path, framework="numpy") as opened:
+            for kind in kinds:
+                now = {_name(kind, i, variable): variable for i, variable in enumerate(variables[kind])}
+                saved = {name for name in opened.keys() if name.startswith(f"{kind}/")}  # noqa: SIM118
+                odd = sorted(saved ^ set(now)) or [
+                    name for name, v in now.items() if tuple(v.shape) != tuple(opened.get_slice(name).get_shape())
+                ]
+                if odd:
+                    names = ", ".join(odd[:3])
+                    raise RunError(f"{self.path} holds other variables than the {kind} has now: {names}")
+                for name, variable in now.items():
+                    variable.assign(opened.get_tensor(name))
+
+
+class NotFiniteError(KerasftError):
+    """An update has spoilt the weights."""
 
 
 def write(directory: Path, model: TrainedModel, position: Position, state: Mapping[str, Any]) -> Path:
     """Writes a checkpoint and removes all but the last two. Nothing that was there is touched before.
 
     Raises:
-        KerasftError: the weights are not finite, or the file cannot be written.
+        NotFiniteError: there are weights that are infinite or not a number.
+        KerasftError: the file cannot be written.
     """
     arrays = collect(model)
-    broken = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    broken = [
+        name
+        for name, array in arrays.items()
+        if not name.startswith("metrics/") and array.dtype.kind == "f" and not np.isfinite(array).all()
+    ]
     if broken:
-        raise KerasftError(
-            f"The update {position.updates} made {broken[0]} infinite or not a number; no checkpoint of it was "
-            "written. Try a smaller learning rate."
+        raise NotFiniteError(
+            f"Update {position.updates} made {broken[0]} infinite or not a number; no checkpoint of it was written."
         )
     text = json.dumps({"position": asdict(position), **state}, allow_nan=False)
     with files.temporary_in(directory, f"{position.updates:08d}", suffix=".safetensors") as temporary:
@@ -108,6 +114,13 @@ def write(directory: Path, model: TrainedModel, position: Position, state: Mappi
     for old in _ordered(directory)[:-KEPT]:
         old.unlink(missing_ok=True)
     return target
+
+
+def remove_after(directory: Path, start: Checkpoint | None) -> None:
+    """Removes the damaged checkpoints that `latest` passed over, which would else count as the last two."""
+    found = _ordered(directory)
+    for path in found[found.index(start.path) + 1 :] if start else found:
+        path.unlink(missing_ok=True)
 
 
 def latest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -127,7 +140,7 @@ def latest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
 def collect(model: TrainedModel) -> dict[str, np.ndarray]:
     """Every array that a checkpoint holds. Below several workers all of them must call this together."""
     return {
-        _name(kind, i, variable): np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        _name(kind, i, variable): np.asarray(keras.ops.convert_to_numpy(variable), order="C")
         for kind, variables in _variables(model).items()
         for i, variable in enumerate(variables)
     }
@@ -140,8 +153,7 @@ def _read(path: Path) -> Checkpoint:
         raise ValueError("its content is not what its name says")
     with safe_open(path, framework="numpy") as opened:
         state = json.loads(opened.metadata()["state"])
-        arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    return Checkpoint(path=path, position=Position(**state.pop("position")), state=state, arrays=arrays)
+    return Checkpoint(path=path, position=Position(**state.pop("position")), state=state)
 
 
 def _ordered(directory: Path) -> list[Path]:
@@ -159,4 +171,5 @@ def _variables(model: TrainedModel) -> dict[str, list[keras.Variable]]:
 
 
 def _name(kind: str, index: int, variable: keras.Variable) -> str:
-    return f"{kind}/{index:05d}/{variable.path}"
+    # Keras numbers names through over all models of a process, so ``dense`` may be ``dense_7`` where it is resumed.
+    return f"{kind}/{index:05d}/{re.sub(r'_[0-9]+(?![0-9A-Za-z])', '', variable.path)}"

@@ -14,10 +14,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import kerasft
 from kerasft import host, pretrained
 from kerasft.engine.directory import RunDirectory, versions
 from kerasft.engine.prepare import Part, Prepared
 from kerasft.errors import RunError, UsageError
+
+_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_ENABLE_ONEDNN_OPTS")
 
 
 def new_directory(task: str, backbone: str) -> Path:
@@ -83,15 +86,30 @@ def sources(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
 
 def identity(config: Mapping[str, Any], prepared: Prepared, strategy: tf.distribute.Strategy) -> dict[str, Any]:
     """What a resumed run is compared with: the same, or the result is another one."""
-    names = ("tensorflow", "keras", "keras-hub", "numpy")
-    packages = {name: metadata.version(name) for name in names}
+    # Each asks itself: their distributions have other names on some systems, such as tensorflow-cpu.
+    packages = {"kerasft": kerasft.__version__, "tensorflow": tf.__version__, "keras": keras.__version__,
+                "keras-hub": _installed("keras-hub"), "numpy": np.__version__}  # fmt: skip
     plugins = dict(line.split("==") for line in host.load().requirements())
+    # How a sum is split over threads is the order in which it is added up.
+    threads = {name: os.environ[name] for name in _THREADS if name in os.environ}
     return {
         "config": json.loads(json.dumps(config)),
         "data": prepared.fingerprints(),
         "versions": {"python": platform.python_version(), **packages, **plugins},
-        "devices": {"replicas": strategy.num_replicas_in_sync, "cpus": len(os.sched_getaffinity(0))},
+        "devices": {
+            "replicas": strategy.num_replicas_in_sync,
+            "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "environment": threads,
+        },
     }
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def check_same(directory: RunDirectory, before: Mapping[str, Any], now: Mapping[str, Any], *, force: bool) -> list[str]:
@@ -106,7 +124,8 @@ def check_same(directory: RunDirectory, before: Mapping[str, Any], now: Mapping[
     Raises:
         RunError: something differs that may not.
     """
-    before = before or {"data": directory.read("data")["sha256"]}
+    if not before and (directory.path / "data.json").exists():
+        before = {"data": directory.read("data")["sha256"]}
     differences = {
         part: [f"{name}: was {_short(was)}, is {_short(now[part].get(name))}" for name, was in values.items()
                if now[part].get(name) != was]
@@ -127,7 +146,7 @@ def check_same(directory: RunDirectory, before: Mapping[str, Any], now: Mapping[
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    text = "nothing" if value is None else json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "…"
 
 

@@ -8,10 +8,13 @@ import keras
 import numpy as np
 
 from kerasft.engine.checkpoint import Position
+from kerasft.errors import UsageError
 from kerasft.freezing import Frozen
 from kerasft.phases import Phase
 
-_PLAIN = (int, float, str, bool, type(None), np.integer, np.floating)
+_PLAIN = (int, float, str, bool, type(None), np.integer, np.floating, np.bool_)
+_CHANGEABLE = (dict, list, set, np.ndarray)
+_OF_KERAS = ("params", "_model", "validation_data")
 
 
 @runtime_checkable
@@ -61,21 +64,23 @@ class Relay(keras.callbacks.Callback):
         self._checkpoint = checkpoint
         self._list: keras.callbacks.CallbackList | None = None
         self._offset = 0
-        self._metrics: Sequence[tuple[keras.Variable, np.ndarray]] = ()
+        self._restore: Callable[[], None] | None = None
         self._at_begin: list[dict[str, Any]] = []
+        self._plain_at_begin: list[dict[str, Any]] = []
 
     def begin(self, model: keras.Model) -> None:
         """Training begins, for the first time or again."""
         self._list = keras.callbacks.CallbackList(self.callbacks, add_history=False, model=model)
         self._list.set_params(self._params)
         self._list.on_train_begin()
-        self._at_begin = [_plain(vars(callback)) for callback in self.callbacks]
+        self._at_begin = [dict(vars(callback)) for callback in self.callbacks]
+        self._plain_at_begin = [_plain(values) for values in self._at_begin]
 
-    def go_on_from(self, position: Position, metrics: Sequence[tuple[keras.Variable, np.ndarray]]) -> None:
-        """The next `fit` continues here; metrics that `fit` resets get their values back."""
+    def go_on_from(self, position: Position, restore: Callable[[], None]) -> None:
+        """The next `fit` continues here; `restore` is called when it has reset what it resets."""
         self.position = position
         self._offset = position.step
-        self._metrics = metrics
+        self._restore = restore
 
     def end(self, logs: Mapping[str, float] | None = None) -> None:
         """Training is over."""
@@ -93,39 +98,59 @@ class Relay(keras.callbacks.Callback):
 
         Ours say it themselves. Of others it is every attribute that is a number, a string, or lists and dicts of
         them, and has changed since training began.
+
+        Raises:
+            UsageError: a callback's own state is not that.
         """
         found = []
-        for callback, before in zip(self.callbacks, self._at_begin, strict=True):
+        for callback, at_begin, before in zip(self.callbacks, self._at_begin, self._plain_at_begin, strict=True):
+            name, lost = type(callback).__name__, []
             if isinstance(callback, Remembers):
                 values = callback.get_state()
+                if not _is_plain(values):
+                    raise UsageError(
+                        f"The callback {name} cannot be resumed: its get_state() must return numbers, strings, or "
+                        f"lists and dicts of them. Received: {str(values)[:80]}"
+                    )
+                values = _json(values)
             else:
                 now = _plain(vars(callback))
                 values = {name: value for name, value in now.items() if name not in before or before[name] != value}
-            found.append({"class": type(callback).__name__, "values": values})
+                lost = _lost(vars(callback), at_begin)
+            ours = type(callback).__module__.startswith("kerasft.")
+            found.append({"class": name, "ours": ours, "values": values, "lost": [] if ours else lost})
         return found
 
     def set_state(self, state: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Gives callbacks back what they remembered; returns the names of those that are not there any more."""
-        missing = []
+        """Gives callbacks back what they remembered; returns what the user should know, one line each."""
+        notes = []
         left = list(self.callbacks)
         for record in state:
-            found = next((callback for callback in left if type(callback).__name__ == record["class"]), None)
+            name = record["class"]
+            found = next((callback for callback in left if type(callback).__name__ == name), None)
             if found is None:
-                missing.append(record["class"])
+                if not record["ours"]:
+                    notes.append(f"The run had a callback {name} when it was interrupted; it has none now.")
                 continue
             left.remove(found)
+            if record["lost"]:
+                notes.append(
+                    f"The callback {name} did not get back {', '.join(record['lost'])}: give it get_state() and "
+                    "set_state(state)."
+                )
             if isinstance(found, Remembers):
-                found.set_state(record["values"])
+                found.set_state(_value(record["values"]))
             else:
                 vars(found).update({name: _value(value) for name, value in record["values"].items()})
-        return missing
+        return notes
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """An epoch, unless it had begun before an interruption."""
         assert self._list is not None
+        if self._restore:
+            self._restore()
+            self._restore = None
         if self._offset:
-            for metric, value in self._metrics:
-                metric.assign(value)
             return
         self.position = replace(self.position, epoch=epoch, step=0)
         self._checkpoint(self.position)
@@ -149,7 +174,8 @@ class Relay(keras.callbacks.Callback):
         step = batch + self._offset + 1
         self.position = replace(self.position, step=step, updates=self.position.updates + 1)
         self._list.on_train_batch_end(step - 1, logs)
-        if step < self._params["steps"]:
+        # A callback's wish to stop would be lost: `fit` begins without one.
+        if step < self._params["steps"] and not self.model.stop_training:
             self._checkpoint(self.position)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -175,11 +201,18 @@ class Relay(keras.callbacks.Callback):
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Of an object's attributes those that JSON can hold, but for what Keras sets itself."""
-    return {
-        name: _json(value)
-        for name, value in values.items()
-        if name not in ("params", "_model", "validation_data") and _is_plain(value)
-    }
+    return {name: _json(value) for name, value in values.items() if name not in _OF_KERAS and _is_plain(value)}
+
+
+def _lost(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    """Names of attributes that JSON cannot hold and that may have changed."""
+    return [
+        name
+        for name, value in now.items()
+        if name not in _OF_KERAS
+        and not _is_plain(value)
+        and (name not in before or before[name] is not value or isinstance(value, _CHANGEABLE))
+    ]
 
 
 def _is_plain(value: Any) -> bool:

@@ -25,7 +25,7 @@ from kerasft.engine.settings import PRECISIONS, Settings
 from kerasft.engine.training import Training
 from kerasft.errors import Interrupted, RunError
 from kerasft.model import TrainedModel
-from kerasft.phases import Lora, Phase, resolve, to_json
+from kerasft.phases import Lora, Phase, lora_from_json, resolve, to_json
 from kerasft.pretrained import Pretrained
 from kerasft.task import Task
 
@@ -122,7 +122,7 @@ def finetune(
     chosen = placement.strategy(devices, strategy)
     found = pretrained.locate(backbone)
     made_task = modeling.create_task(found.spec, task, task_options or {})
-    adapters = Lora(**lora) if isinstance(lora, Mapping) else lora
+    adapters = lora_from_json(lora) if isinstance(lora, Mapping) else lora
     resolved = resolve(phases, found.spec.phases, epochs=epochs, learning_rate=learning_rate, lora=adapters is not None)
     config = {
         "kerasft": kerasft.__version__,
@@ -166,8 +166,7 @@ def finetune(
         training = Training(model, prepared, settings, directory, chosen, record.identity(config, prepared, chosen))
         directory.create(overwrite)
         record.write(directory, config, found, model, prepared)
-        notes = [*model.assembly.backbone.notes, *prepared.notes, *record.data_notes(model, prepared)]
-        run = Run(directory, model, notes)
+        run = Run(directory, model, _first_notes(model, prepared))
         return _execute(run, training, prepared, config, _Observers(callbacks, console, events), None)
 
 
@@ -219,7 +218,8 @@ def resume(
     records = RunDirectory(path, writes=placement.is_chief(chosen))
     given = {"train": train, "validation": validation, "test": test}
     with records.in_use():
-        if records.read("status").get("status") == "finished":
+        if (path / "status.json").exists() and records.read("status").get("status") == "finished":
+            records.remove_checkpoints()  # it may have been killed before that
             raise RunError(f"{path} is finished: there is nothing to resume.")
         files.remove_temporaries(path)
         start, notes = checkpoints.latest(records.checkpoints)
@@ -229,6 +229,7 @@ def resume(
         prepared = _prepare(made_task, found, config, **record.sources(config, given))
         identity = record.identity(config, prepared, chosen)
         notes += record.check_same(records, start.state if start else {}, identity, force=force)
+        checkpoints.remove_after(records.checkpoints, start)
         model = _build(found, made_task, config, chosen, weights=start is None)
         training = Training(model, prepared, Settings.of(config), records, chosen, identity)
         if start:
@@ -237,7 +238,7 @@ def resume(
         else:
             record.write(records, config, found, model, prepared)
             notes.append("Resumed from the beginning: there is no checkpoint yet.")
-        run = Run(records, model, [*records.read_notes(), *notes])
+        run = Run(records, model, [*(records.read_notes() or _first_notes(model, prepared)), *notes])
         return _execute(run, training, prepared, config, _Observers(callbacks, console, events), start)
 
 
@@ -315,9 +316,14 @@ def _execute(
     finally:
         for callback in callbacks[:1]:
             callback.stop()
-    directory.remove_checkpoints()
+    # In this order: without checkpoints a run that is not finished would begin anew.
     directory.write("status", {"status": "finished"})
+    directory.remove_checkpoints()
     return run
+
+
+def _first_notes(model: TrainedModel, prepared: Prepared) -> list[str]:
+    return [*model.assembly.backbone.notes, *prepared.notes, *record.data_notes(model, prepared)]
 
 
 def _prepare(task: Task, found: Pretrained, config: Mapping[str, Any], **sources: Any) -> Prepared:

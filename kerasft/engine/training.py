@@ -12,7 +12,7 @@ import tensorflow as tf
 from kerasft import freezing, keras_private
 from kerasft.engine import callbacks as own
 from kerasft.engine import checkpoint as checkpoints
-from kerasft.engine import weights
+from kerasft.engine import placement, randomness, weights
 from kerasft.engine.checkpoint import Checkpoint, Position
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.pipeline import Batches
@@ -72,6 +72,7 @@ class Training:
         self._saved = time.monotonic()
         self._saved_updates = 0
         self._digest = ""
+        randomness.get_state()  # Keras makes its generator when first asked: now, and not at the first checkpoint
 
         self.history = own.History(directory)
         self.best = own.BestWeights(directory, *self._monitor)
@@ -116,7 +117,7 @@ class Training:
             steps=self._plan.steps,
             checkpoint=lambda position: self._save_if_due(position, relay),
         )
-        missing: list[str] = []
+        notes: list[str] = []
         position = start.position if start else Position()
         relay.position = position
         self._saved_updates = position.updates
@@ -128,9 +129,9 @@ class Training:
                 frozen = self._compile(phase)
             self._digest = frozen.digest
             if resumed:
-                resumed.restore(self._model, ("model", "optimizer"))
+                resumed.restore(self._model, "model", "optimizer")
                 self._digest = resumed.state["frozen"]
-                missing = relay.set_state(resumed.state["callbacks"])
+                notes += relay.set_state(resumed.state["callbacks"])
             else:
                 relay.position = replace(relay.position, phase=index, begun=relay.position.epoch, step=0)
                 relay.on_phase_begin(index, phase, frozen)
@@ -142,7 +143,8 @@ class Training:
         relay.end()
         if self.directory.writes:
             weights.load(self._model, self.directory.best_weights)
-        return [f"The run had a callback {name} when it was interrupted; it has none now." for name in missing]
+        placement.share(self._strategy, self._model.weights)
+        return notes
 
     def _compile(self, phase: Phase) -> freezing.Frozen:
         frozen = freezing.apply(self._model, phase, self._settings.lora)
@@ -162,16 +164,19 @@ class Training:
         """The epochs of a phase that are left: the rest of one that had begun, then whole ones."""
         end = relay.position.begun + phase.epochs
         validation = self._validation()
-        step = relay.position.step if resumed else 0
-        if step and resumed:
-            epoch = relay.position.epoch
-            metrics = resumed.arrays_of(self._model, "metrics")
-            relay.go_on_from(relay.position, metrics)
-            self._keras_fit(range(epoch, epoch + 1), step, relay, validation)
-            if self._model.stop_training:
-                return
+        if resumed:
+            relay.go_on_from(resumed.position, lambda: self._restore_rest(resumed))
+            epoch, step = resumed.position.epoch, resumed.position.step
+            if step:
+                self._keras_fit(range(epoch, epoch + 1), step, relay, validation)
+                if self._model.stop_training:
+                    return
         if relay.position.epoch < end:
             self._keras_fit(range(relay.position.epoch, end), 0, relay, validation)
+
+    def _restore_rest(self, resumed: Checkpoint) -> None:
+        resumed.restore(self._model, "metrics")
+        randomness.set_state(resumed.state["random"])
 
     def _keras_fit(self, epochs: range, step: int, relay: Relay, validation: Any) -> None:
         self._model.fit(
@@ -242,9 +247,18 @@ class Training:
         due = due or (minutes is not None and now - self._saved >= 60 * minutes)
         if not due or position.updates == self._saved_updates:
             return
-        state = {**self._state, "callbacks": relay.get_state(), "frozen": self._digest}
+        state = {
+            **self._state,
+            "callbacks": relay.get_state(),
+            "random": randomness.get_state(),
+            "frozen": self._digest,
+        }
         if self.directory.writes:
-            checkpoints.write(self.directory.checkpoints, self._model, position, state)
+            try:
+                checkpoints.write(self.directory.checkpoints, self._model, position, state)
+            except checkpoints.NotFiniteError as error:
+                epoch, step = divmod(position.epoch * self._plan.steps + position.step - 1, self._plan.steps)
+                raise own.not_finite(str(error), self._name_batch, epoch, step) from error
         elif several:
             checkpoints.collect(self._model)
         self._saved, self._saved_updates = time.monotonic(), position.updates
