@@ -57,11 +57,19 @@ class BuildsWithoutData:
     """
 
     def build_state(self, batch: Any) -> None:
-        """Builds the variables of loss and metrics for batches like this one; call it in the strategy's scope."""
-        self._symbolic_build(data_batch=batch)  # type: ignore[attr-defined]
+        """Makes the variables of loss and metrics for batches of this specification, in the strategy's scope."""
+        with self.distribute_strategy.scope():  # type: ignore[attr-defined]
+            self._symbolic_build(data_batch=batch)  # type: ignore[attr-defined]
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """`build_state` has done it."""
+        if self._distribute_strategy is None:  # type: ignore[attr-defined]
+            return
+        if iterator is not None:
+            # The specification is one per replica below `tf.distribute`.
+            data_batch = tf.nest.map_structure(
+                lambda spec: tf.nest.flatten(spec, expand_composites=True)[0], iterator._distributed_dataset.element_spec
+            )
+        self.build_state(data_batch)
 
 
 class PerVariable:

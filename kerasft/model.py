@@ -54,16 +54,16 @@ class TrainedModel(BuildsWithoutData, keras.Model):
         if self.micro_batches == 1:
             loss, gradients, logits = self._gradients(x, y, sample_weight, variables, replicas * size / whole)
             self._track(loss, size)
-            logs = self.compute_metrics(x, y, logits, sample_weight)
+            self.compute_metrics(x, y, logits, sample_weight)
         else:
             gradients = self._accumulate((x, y, sample_weight), size, variables, replicas / whole)
-            logs = self.get_metrics_result()
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self._logs(logs)
+        return self._logs()
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of one batch."""
-        return self._logs(super().test_step(data))
+        super().test_step(data)
+        return self._logs()
 
     def _gradients(
         self, x: Any, y: Any, sample_weight: Any, variables: list[keras.Variable], share: tf.Tensor
@@ -102,10 +102,19 @@ class TrainedModel(BuildsWithoutData, keras.Model):
             if metric.name == "loss":
                 metric.update_state(loss * replicas, sample_weight=size)
 
-    def _logs(self, logs: dict[str, Any]) -> dict[str, Any]:
-        # Keras averages the logs of several workers along an axis that scalars do not have (#20585).
-        several = is_multi_worker(self.distribute_strategy)
-        return {name: tf.reshape(value, [1]) for name, value in logs.items()} if several else logs
+    def _logs(self) -> dict[str, Any]:
+        """Metrics over all replicas. Keras would average theirs, however many examples each of them had."""
+        strategy = self.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:
+            return self.get_metrics_result()
+        context = tf.distribute.get_replica_context()
+        variables = self.metrics_variables
+        # A tensor without a device of its own, as a variable gives, cannot be reduced over workers.
+        values = [context.all_reduce(v.aggregation, tf.identity(v)) for v in variables]
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            logs = self.get_metrics_result()
+        # Of several workers Keras averages logs along an axis that scalars do not have (#20585).
+        return {name: tf.reshape(value, [1]) for name, value in logs.items()} if is_multi_worker(strategy) else logs
 
 
 def _size(x: Any) -> tf.Tensor:
