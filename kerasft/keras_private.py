@@ -76,8 +76,8 @@ class PerVariable:
     """For an optimizer: a rate and a weight decay per variable, clipping of the whole gradient, an average of weights.
 
     Keras has no rates per variable (#21741). It clips on every replica *before* gradients are added up, which
-    silently gives another result than one device would. Its own average of weights cannot be kept below
-    `tf.distribute`.
+    silently gives another result than one device would. Its own average takes the place of the weights when `fit`
+    ends, too late for validation.
     """
 
     clip_norm: float | None = None
@@ -92,8 +92,9 @@ class PerVariable:
         super().build(variables)  # type: ignore[misc]
         if self.average_momentum is not None:
             self.averages = self.add_optimizer_variables(variables, "average")  # type: ignore[attr-defined]
-            for average, variable in zip(self.averages, variables, strict=True):
-                average.assign(variable)
+            with tf.init_scope():  # at once, also when the first step builds the optimizer
+                for average, variable in zip(self.averages, variables, strict=True):
+                    average.assign(variable)
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """One variable on one device: decay, the step itself, the average."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from kerasft.keras_private import BuildsWithoutData, is_multi_worker
+from kerasft.keras_private import BuildsWithoutData, inner_layers, is_multi_worker
 
 if TYPE_CHECKING:
     from kerasft.modeling import Assembly
@@ -44,51 +44,60 @@ class TrainedModel(BuildsWithoutData, keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         """One update on a batch that may be spread over replicas, and over micro-batches on each of them.
 
-        Every example counts the same, also when the pieces are of different sizes.
+        Every example counts the same, also when the pieces are of different sizes, or a replica has none.
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         size = _size(x)
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        replicas = self.distribute_strategy.num_replicas_in_sync
         whole = tf.distribute.get_replica_context().all_reduce("sum", size) if replicas > 1 else size
         variables = self.trainable_variables
         if self.micro_batches == 1:
-            loss, gradients, logits = self._gradients(x, y, sample_weight, variables, replicas * size / whole)
-            self._track(loss, size)
-            self.compute_metrics(x, y, logits, sample_weight)
+            gradients = self._gradients(x, y, sample_weight, variables)
+            if replicas > 1:
+                gradients = [_part(gradient, size, whole) for gradient in gradients]
         else:
-            gradients = self._accumulate((x, y, sample_weight), size, variables, replicas / whole)
+            gradients = self._accumulate((x, y, sample_weight), size, whole, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        if replicas > 1:
+            self._agree(size, whole)
         return self._logs()
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of one batch."""
-        super().test_step(data)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        self._loss(x, y, sample_weight, training=False)
         return self._logs()
 
-    def _gradients(
-        self, x: Any, y: Any, sample_weight: Any, variables: list[keras.Variable], share: tf.Tensor
-    ) -> tuple[tf.Tensor, list[Any], Any]:
-        """Mean loss over these examples, gradients of `share` times it, and logits."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in variables])
-            logits = self(x, training=True)
-            # Keras has divided it by the number of replicas.
-            loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=sample_weight, training=True)
-            scaled = loss * tf.cast(share, loss.dtype)
-        return loss, tape.gradient(scaled, [variable.value for variable in variables]), logits
+    def _loss(self, x: Any, y: Any, sample_weight: Any, *, training: bool) -> tf.Tensor:
+        """Mean loss over these examples, which metrics hear of."""
+        logits = self(x, training=training)
+        loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=sample_weight, training=training)
+        # Keras has divided it by the number of replicas.
+        loss *= tf.cast(self.distribute_strategy.num_replicas_in_sync, loss.dtype)
+        size = _size(x)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(tf.where(size > 0, loss, tf.zeros_like(loss)), sample_weight=size)
+        self.compute_metrics(x, y, logits, sample_weight)
+        return loss
 
-    def _accumulate(self, data: Any, size: tf.Tensor, variables: list[keras.Variable], unit: tf.Tensor) -> list[Any]:
-        """The gradients of a whole batch, one micro-batch after the other."""
+    def _gradients(self, x: Any, y: Any, sample_weight: Any, variables: list[keras.Variable]) -> list[Any]:
+        """Of the mean loss over these examples."""
+        values = [variable.value for variable in variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            loss = self._loss(x, y, sample_weight, training=True)
+        return tape.gradient(loss, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    def _accumulate(self, data: Any, size: tf.Tensor, whole: tf.Tensor, variables: list[keras.Variable]) -> list[Any]:
+        """This replica's part of the gradients of a whole batch, one micro-batch after the other."""
         piece = tf.maximum(-(-size // self.micro_batches), 1)
 
         def body(start: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             stop = tf.minimum(start + piece, size)
             x, y, weight = tf.nest.map_structure(lambda v: v if v is None else v[start:stop], data)
-            share = tf.cast(stop - start, unit.dtype) * unit
-            loss, gradients, logits = self._gradients(x, y, weight, variables, share)
-            self._track(loss, stop - start)
-            self.compute_metrics(x, y, logits, weight)
-            return (stop, *(total + tf.convert_to_tensor(g) for total, g in zip(sums, gradients, strict=True)))
+            gradients = self._gradients(x, y, weight, variables)
+            return (stop, *(total + _part(g, stop - start, whole) for total, g in zip(sums, gradients, strict=True)))
 
         zeros = [tf.zeros_like(variable.value) for variable in variables]
         start = tf.constant(0, size.dtype)
@@ -96,11 +105,13 @@ class TrainedModel(BuildsWithoutData, keras.Model):
         _, *sums = tf.while_loop(lambda start, *_: start < size, body, (start, *zeros), parallel_iterations=1)
         return sums
 
-    def _track(self, loss: tf.Tensor, size: tf.Tensor) -> None:
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss * replicas, sample_weight=size)
+    def _agree(self, size: tf.Tensor, whole: tf.Tensor) -> None:
+        """Gives all replicas the mean of their BatchNormalization statistics. Keras leaves to each its own."""
+        context = tf.distribute.get_replica_context()
+        for layer in inner_layers(self.layers):
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+                for variable in layer.non_trainable_variables:
+                    variable.assign(context.all_reduce("sum", _part(tf.identity(variable), size, whole)))
 
     def _logs(self) -> dict[str, Any]:
         """Metrics over all replicas. Keras would average theirs, however many examples each of them had."""
@@ -119,3 +130,9 @@ class TrainedModel(BuildsWithoutData, keras.Model):
 
 def _size(x: Any) -> tf.Tensor:
     return tf.shape(tf.nest.flatten(x)[0])[0]
+
+
+def _part(value: Any, size: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
+    """A value of `size` examples as its part of the mean over `whole`; 0 without examples, of which all is undefined."""
+    value = tf.convert_to_tensor(value)
+    return tf.math.multiply_no_nan(value, tf.cast(size / whole, value.dtype))

@@ -1,17 +1,18 @@
 """Where a run is computed: one device, several, or several machines, by `tf.distribute`."""
 
+import contextlib
 import functools
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from kerasft.errors import UnknownNameError, UsageError
+from kerasft.errors import RunError, UnknownNameError, UsageError
 from kerasft.keras_private import is_multi_worker
 
 KINDS = ("auto", "one", "mirrored", "multi-worker", "tpu")
@@ -79,8 +80,27 @@ def share(chosen: tf.distribute.Strategy, variables: Sequence[keras.Variable]) -
         first = tf.equal(context.replica_id_in_sync_group, 0)
         return [context.all_reduce("sum", tf.where(first, v, tf.zeros_like(v))) for v in variables]
 
-    for variable, values in zip(variables, chosen.run(summed), strict=True):
-        variable.assign(chosen.experimental_local_results(values)[0])
+    with lost_named(chosen):
+        for variable, values in zip(variables, chosen.run(summed), strict=True):
+            variable.assign(chosen.experimental_local_results(values)[0])
+
+
+@contextlib.contextmanager
+def lost_named(chosen: tf.distribute.Strategy) -> Iterator[None]:
+    """Says in a user's words that another worker has gone.
+
+    Raises:
+        RunError: one has.
+    """
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        if not is_multi_worker(chosen):
+            raise
+        raise RunError(
+            "Another worker of TF_CONFIG has stopped; its own messages say why. Start all of them again with "
+            "kerasft resume."
+        ) from error
 
 
 def _number_of(devices: str | int) -> int:

@@ -97,7 +97,8 @@ def finetune(
         monitor: metric that chooses the best epoch, for example ``"val_loss"``; by default the task's own.
         early_stopping: end a phase after so many epochs without a better value of it.
         checkpoint_steps: updates between checkpoints for `resume`.
-        checkpoint_minutes: minutes between them; None for none by the clock.
+        checkpoint_minutes: minutes between them; None for none by the clock. Several workers, whose clocks differ,
+            make one every epoch instead.
         devices: ``"auto"``, ``"cpu"``, ``"all"``, or how many; see `kerasft.strategy`.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"``, ``"multi-worker"`` or ``"tpu"``; see `kerasft.strategy`.
         input_column, target_column: names, if they cannot be recognised.
@@ -221,7 +222,8 @@ def resume(
         if (path / "status.json").exists() and records.read("status").get("status") == "finished":
             records.remove_checkpoints()  # it may have been killed before that
             raise RunError(f"{path} is finished: there is nothing to resume.")
-        files.remove_temporaries(path)
+        if records.writes:
+            files.remove_temporaries(path)
         start, notes = checkpoints.latest(records.checkpoints)
         # Its own files are enough to build it; without a checkpoint the pretrained weights are needed again.
         found = pretrained_of(records) if start else pretrained.locate(config["backbone"])
@@ -229,7 +231,8 @@ def resume(
         prepared = _prepare(made_task, found, config, **record.sources(config, given))
         identity = record.identity(config, prepared, chosen)
         notes += record.check_same(records, start.state if start else {}, identity, force=force)
-        checkpoints.remove_after(records.checkpoints, start)
+        if records.writes:
+            checkpoints.remove_after(records.checkpoints, start)
         model = _build(found, made_task, config, chosen, weights=start is None)
         training = Training(model, prepared, Settings.of(config), records, chosen, identity)
         if start:
@@ -267,7 +270,7 @@ class _Observers:
         found: list[keras.callbacks.Callback] = [lines]
         if self.events:
             found.append(Events(self.events))
-        if config["tensorboard"]:
+        if config["tensorboard"] and run.writes:
             found.append(keras.callbacks.TensorBoard(run.directory / "logs", write_graph=False, update_freq=10))
         return [*found, *host.load().callbacks(run), *self.callbacks]
 

@@ -135,7 +135,7 @@ class Training:
             else:
                 relay.position = replace(relay.position, phase=index, begun=relay.position.epoch, step=0)
                 relay.on_phase_begin(index, phase, frozen)
-            with _memory_named(self._settings):
+            with _memory_named(self._settings), placement.lost_named(self._strategy):
                 self._fit(phase, relay, resumed)
             freezing.check(self._model, self._digest)
             if self._model.stop_training and not any(callback.stopped for callback in early):
@@ -240,11 +240,12 @@ class Training:
         settings = self._settings
         every = settings.checkpoint_steps
         several = keras_private.is_multi_worker(self._strategy)
-        # The clocks of several workers differ, and all must take part.
-        minutes = None if several else settings.checkpoint_minutes
-        now = time.monotonic()
+        minutes = settings.checkpoint_minutes
         due = every is not None and position.updates - self._saved_updates >= every
-        due = due or (minutes is not None and now - self._saved >= 60 * minutes)
+        if minutes is not None and several:
+            due = due or position.step == 0  # once an epoch: their clocks differ, and all must take part
+        elif minutes is not None:
+            due = due or time.monotonic() - self._saved >= 60 * minutes
         if not due or position.updates == self._saved_updates:
             return
         state = {
