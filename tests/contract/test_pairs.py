@@ -11,8 +11,10 @@ import samples
 import tensorflow as tf
 
 import kerasft
-from kerasft import features, host, modeling, pretrained
+from kerasft import features, freezing, host, modeling, pretrained
+from kerasft.engine.optim import Optimization
 from kerasft.errors import UsageError
+from kerasft.phases import Phase
 from kerasft.specs import load_object
 
 HOST = host.load()
@@ -173,6 +175,30 @@ def test_evaluation_is_about_every_example(pair):
     assert all(0 <= mistake.example < len(inputs) for mistake in evaluation.mistakes)
     badness = [mistake.badness for mistake in evaluation.mistakes]
     assert badness == sorted(badness, reverse=True)
+
+
+@pytest.mark.parametrize("which", PAIRS)
+def test_phases_train_what_they_say_and_no_bit_of_the_rest(which):
+    """The head, the deepest group, everything; eagerly, which spares the graph of each."""
+    backbone, task_name, sample = PAIRS[which]
+    model, inputs = build(backbone, task_name, sample), samples.INPUTS[BACKBONES[backbone].modality]
+    task, groups = model.assembly.task, [group.name for group in model.assembly.groups]
+    data = kerasft.dataset(model, inputs, sample.targets, batch_size=len(inputs))
+    for train, names in (("head", groups[-1:]), ("top1", groups[-2:]), ("all", groups)):
+        phase = Phase(train, learning_rate=1e-2, layer_decay=0.5)
+        frozen = freezing.apply(model, phase)
+        assert list(frozen.groups) == names
+        optimizer = Optimization().make(model.trainable_variables, model.assembly.groups, phase, updates=1)
+        model.compile(optimizer, task.loss(), metrics=task.metrics(), run_eagerly=True)
+        before = {id(weight): weight.numpy() for weight in model.weights}
+        model.fit(data, verbose=0, shuffle=False)
+        freezing.check(model, frozen.digest)
+        moved = [
+            group.name
+            for group in model.assembly.groups
+            if any(not np.array_equal(w.numpy(), before[id(w)]) for layer in group.layers for w in layer.weights)
+        ]
+        assert moved == names
 
 
 @pytest.mark.parametrize("which", [name for name in PAIRS if name.endswith("-0")])

@@ -9,8 +9,10 @@ import pytest
 
 import kerasft
 from kerasft.engine import weights
-from kerasft.engine.callbacks import BestWeights, History, StopAtNaN
+from kerasft.engine.callbacks import Average, BestWeights, EarlyStopping, History, StopAtNaN, averaged
 from kerasft.engine.directory import RunDirectory
+from kerasft.engine.optim import Optimization
+from kerasft.phases import Phase
 
 
 @pytest.fixture
@@ -96,11 +98,58 @@ def test_the_history_is_on_disk_after_every_epoch(directory: RunDirectory) -> No
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_not_a_number_ends_training(value: float) -> None:
-    guard = StopAtNaN()
+def test_a_loss_that_is_not_a_number_ends_training_and_names_the_batch(value: float) -> None:
+    guard = StopAtNaN(lambda epoch, batch: f"batch {batch} of {epoch}")
+    guard.set_params({"epochs": 5, "steps": 4})
+    guard.on_epoch_begin(1)
     guard.on_train_batch_end(0, {"loss": 1e6})
-    with pytest.raises(kerasft.KerasftError, match=f"The loss became {value} at step 3. Try a smaller learning rate"):
+    with pytest.raises(kerasft.KerasftError) as raised:
         guard.on_train_batch_end(2, {"loss": value})
+    assert f"The loss became {value} at step 3 of epoch 2. Try a smaller learning rate" in str(raised.value)
+    assert "batch 2 of 1" in str(raised.value)
     guard.on_epoch_end(0, {"loss": 1.0, "val_loss": 2.0})
     with pytest.raises(kerasft.KerasftError, match=f"The val_loss became {value} at the end of epoch 2"):
         guard.on_epoch_end(1, {"loss": 1.0, "val_loss": value})
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "stops"),
+    [
+        ("max", [0.1, 0.2, 0.3], None),
+        ("max", [0.3, 0.2, 0.3], 3),  # as good as the best is no better
+        ("min", [0.3, 0.4, 0.2, 0.3, 0.3], 5),
+    ],
+)
+def test_early_stopping_waits_for_a_better_value(mode: str, values: list[float], stops: int | None) -> None:
+    model = keras.Model()
+    early = EarlyStopping("val_score", mode, patience=2)
+    early.set_model(model)
+    model.stop_training = False
+    ended = []
+    for epoch, value in enumerate(values):
+        early.on_epoch_end(epoch, {"val_score": value})
+        if model.stop_training:
+            ended.append(epoch + 1)
+    assert ended == ([stops] if stops else []) and early.stopped == bool(stops)
+
+
+def test_the_average_takes_the_place_of_the_weights_and_gives_it_back(model: keras.Model) -> None:
+    optimizer = Optimization(average=0.9).make(model.trainable_variables, [], Phase(learning_rate=0.1), 4)
+    model.compile(optimizer, "mse")
+    (weight,), (average,) = model.trainable_variables, optimizer.averages
+    weight.assign([[1.0]])
+    average.assign([[5.0]])
+    callback = Average()
+    callback.set_model(model)
+    callback.on_test_begin()
+    assert float(weight.numpy()[0, 0]) == 5.0
+    callback.on_test_end()
+    with averaged(model):
+        assert float(weight.numpy()[0, 0]) == 5.0
+    assert (float(weight.numpy()[0, 0]), float(average.numpy()[0, 0])) == (1.0, 5.0)
+
+
+def test_without_an_average_there_is_nothing_to_take(model: keras.Model) -> None:
+    model.weights[0].assign([[1.0]])
+    with averaged(model):
+        assert float(model.weights[0].numpy()[0, 0]) == 1.0
