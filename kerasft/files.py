@@ -62,9 +62,10 @@ def temporary_in(directory: Path, name: str, suffix: str = "") -> Iterator[Path]
 
 def remove_temporaries(directory: Path) -> None:
     """Removes what writers that were killed have left below `directory`."""
-    for path in directory.rglob(".*.*"):
-        if path.is_file():
-            path.unlink(missing_ok=True)
+    for pattern in (".*.*", ".tmp*"):  # ours, and those of safetensors, which writes to a file of its own first
+        for path in directory.rglob(pattern):
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

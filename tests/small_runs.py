@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 from command_line import Answer
 
 TINY = ("--backbone", "bert/tiny", "--task", "classification", "--length", 16)
@@ -46,3 +47,16 @@ TEST_ROWS = (
     ("the p is bad " + "x " * 40, "<rude>"),  # longer than 16 tokens
     ("is good <script>alert(1)</script>", "<rude>"),  # also too long; its label is wrong, so a good model is
 )
+
+
+def weights_of(run: Path) -> dict[str, bytes]:
+    """Every array of the best weights of a run, by its name in the file."""
+    found: dict[str, bytes] = {}
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item.dtype.str.encode() + item[()].tobytes()
+
+    with h5py.File(run / "weights" / "best.weights.h5") as file:
+        file.visititems(visit)
+    return found

@@ -17,9 +17,9 @@ from typing import Any
 import keras
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from kerasft import files
+from kerasft.engine import weights
 from kerasft.errors import KerasftError, RunError
 from kerasft.model import TrainedModel
 
@@ -106,7 +106,7 @@ def write(directory: Path, model: TrainedModel, position: Position, state: Mappi
         )
     text = json.dumps({"position": asdict(position), **state}, allow_nan=False)
     with files.temporary_in(directory, f"{position.updates:08d}", suffix=".safetensors") as temporary:
-        save_file(arrays, temporary, metadata={"state": text})
+        weights.save_arrays(arrays, temporary, metadata={"state": text})
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -117,8 +117,9 @@ class RunDirectory:
             yield
             return
         # Beside the directory, which --overwrite empties. The system drops it with the process, however that ends.
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path.parent / f".{self.path.name}.lock", timeout=0)
+        path = self.path.resolve()  # the same lock by whatever name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.parent / f".{path.name}.lock", timeout=0)
         try:
             lock.acquire()
         except Timeout as error:

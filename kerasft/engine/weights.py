@@ -1,10 +1,13 @@
 """Weights of a run on disk, in Keras's own format: whole or not at all."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from kerasft import files, freezing
@@ -32,7 +35,20 @@ def save_adapters(model: keras.Model, path: Path) -> None:
     arrays = {variable.path: variable.numpy() for variable in model.weights if freezing.is_adapter(variable)}
     if arrays:
         with files.atomic(path, suffix=".safetensors") as temporary:
-            save_file(arrays, temporary)
+            save_arrays(arrays, temporary)
+
+
+def save_arrays(arrays: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Writes a safetensors file that others may read too.
+
+    Raises:
+        OSError: no permission, or no space left.
+    """
+    try:
+        save_file(dict(arrays), path, metadata=dict(metadata or {}))
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+    path.chmod(0o644)  # it was a file of its own, for its owner alone, that took the place of `path`
 
 
 def load(model: keras.Model, path: Path) -> None:
