@@ -5,7 +5,8 @@ traceback (``--debug`` shows it) and exits with `exit_code`.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class KerasftError(Exception):
@@ -18,6 +19,25 @@ class UsageError(KerasftError):
     """An argument, option or combination of them is wrong."""
 
     exit_code = 2
+
+
+def all_at_once(*steps: Callable[[], Any]) -> list[Any]:
+    """What each step returns; if some raise UsageError, one with all their messages.
+
+    Raises:
+        UsageError: at least one step did. If it was only one, it is that one.
+    """
+    results, errors = [], []
+    for step in steps:
+        try:
+            results.append(step())
+        except UsageError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise UsageError("\n".join(map(str, errors))) from errors[0]
+    return results
 
 
 class UnknownNameError(UsageError):

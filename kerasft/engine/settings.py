@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasft.engine.optim import Optimization
-from kerasft.errors import MissingExtraError, UnknownNameError, UsageError
+from kerasft.errors import MissingExtraError, UnknownNameError, UsageError, all_at_once
 from kerasft.phases import Lora, Phase, from_json, is_number, is_whole, lora_from_json
 
 # Names of users to names of Keras. No float16: its loss scaling looks at the first replica only.
@@ -21,11 +21,7 @@ _PLAIN = (
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a run trains; see `kerasft.finetune` for each.
-
-    Raises:
-        UsageError: a value is out of range.
-    """
+    """How a run trains; see `kerasft.finetune` for each. Made by `of`, which checks them."""
 
     phases: Sequence[Phase]
     batch_size: int
@@ -39,45 +35,52 @@ class Settings:
     checkpoint_minutes: float | None
     precision: str
 
-    def __post_init__(self) -> None:
-        wrong = []
-        for name in ("batch_size", "accumulation", "early_stopping", "checkpoint_steps"):
-            value = getattr(self, name)
-            left_out = value is None and name in ("early_stopping", "checkpoint_steps")
-            if not left_out and not (is_whole(value) and value >= 1):
-                wrong.append(f"{name} must be a whole number from 1. Received: {value!r}")
-        if not wrong and self.accumulation > self.batch_size:
-            wrong.append(
-                f"accumulation splits a batch of {self.batch_size}. Received: accumulation={self.accumulation}"
-            )
-        minutes = self.checkpoint_minutes
-        if minutes is not None and not (is_number(minutes) and 0 <= minutes < math.inf):
-            wrong.append(f"checkpoint_minutes must be 0 or above, or None. Received: {minutes!r}")
-        if not is_whole(self.seed) or not 0 <= self.seed < 2**32:
-            wrong.append(f"seed must be a whole number from 0 to {2**32 - 1}. Received: {self.seed!r}")
-        if self.precision not in PRECISIONS:
-            wrong.append(str(UnknownNameError("precision", str(self.precision), PRECISIONS)))
-        if wrong:
-            raise UsageError("\n".join(wrong))
-
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":
-        """From what ``config.json`` holds."""
+        """From what ``config.json`` holds.
+
+        Raises:
+            UsageError: with everything that is out of range.
+        """
         if config["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
             raise MissingExtraError("tensorboard", "tensorboard", "Writing logs for TensorBoard")
-        return cls(
-            phases=tuple(from_json(phase) for phase in config["phases"]),
-            optimization=Optimization(
+        phases, optimization, lora, _ = all_at_once(
+            lambda: tuple(from_json(phase) for phase in config["phases"]),
+            lambda: Optimization(
                 optimizer=config["optimizer"],
                 weight_decay=config["weight_decay"],
                 clip_norm=config["clip_norm"],
                 average=config["ema"],
             ),
-            lora=None if config["lora"] is None else lora_from_json(config["lora"]),
-            **{name: config[name] for name in _PLAIN},
+            lambda: None if config["lora"] is None else lora_from_json(config["lora"]),
+            lambda: _check({name: config[name] for name in _PLAIN}),
         )
+        return cls(phases=phases, optimization=optimization, lora=lora, **{name: config[name] for name in _PLAIN})
 
     @property
     def epochs(self) -> int:
         """Most there can be, over all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    """Raises UsageError with everything that is out of range."""
+    wrong = []
+    for name in ("batch_size", "accumulation", "early_stopping", "checkpoint_steps"):
+        value = values[name]
+        left_out = value is None and name in ("early_stopping", "checkpoint_steps")
+        if not left_out and not (is_whole(value) and value >= 1):
+            wrong.append(f"{name} must be a whole number from 1. Received: {value!r}")
+    if not wrong and values["accumulation"] > values["batch_size"]:
+        wrong.append(
+            f"accumulation splits a batch of {values['batch_size']}. Received: accumulation={values['accumulation']}"
+        )
+    minutes = values["checkpoint_minutes"]
+    if minutes is not None and not (is_number(minutes) and 0 <= minutes < math.inf):
+        wrong.append(f"checkpoint_minutes must be 0 or above, or None. Received: {minutes!r}")
+    if not is_whole(values["seed"]) or not 0 <= values["seed"] < 2**32:
+        wrong.append(f"seed must be a whole number from 0 to {2**32 - 1}. Received: {values['seed']!r}")
+    if values["precision"] not in PRECISIONS:
+        wrong.append(str(UnknownNameError("precision", str(values["precision"]), PRECISIONS)))
+    if wrong:
+        raise UsageError("\n".join(wrong))

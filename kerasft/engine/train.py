@@ -23,7 +23,7 @@ from kerasft.engine.progress import Event, Events, ProgressLines
 from kerasft.engine.run import Run, load, pretrained_of
 from kerasft.engine.settings import PRECISIONS, Settings
 from kerasft.engine.training import Training
-from kerasft.errors import Interrupted, RunError
+from kerasft.errors import Interrupted, RunError, all_at_once
 from kerasft.model import TrainedModel
 from kerasft.phases import Lora, Phase, lora_from_json, resolve, to_json
 from kerasft.pretrained import Pretrained
@@ -124,7 +124,6 @@ def finetune(
     found = pretrained.locate(backbone)
     made_task = modeling.create_task(found.spec, task, task_options or {})
     adapters = lora_from_json(lora) if isinstance(lora, Mapping) else lora
-    resolved = resolve(phases, found.spec.phases, epochs=epochs, learning_rate=learning_rate, lora=adapters is not None)
     config = {
         "kerasft": kerasft.__version__,
         "backbone": record.portable(backbone) if pretrained.is_handle(backbone) else backbone,
@@ -132,7 +131,7 @@ def finetune(
         "train": record.source_name(train),
         "validation": record.source_name(validation),
         "test": record.source_name(test),
-        "phases": [to_json(phase) for phase in resolved],
+        "phases": [],
         "batch_size": batch_size,
         "accumulation": accumulation,
         "seed": seed,
@@ -155,6 +154,12 @@ def finetune(
         "task_options": dict(task_options or {}),
         "tensorboard": tensorboard,
     }
+    lora_used = adapters is not None
+    resolved, _ = all_at_once(
+        lambda: resolve(phases, found.spec.phases, epochs=epochs, learning_rate=learning_rate, lora=lora_used),
+        lambda: Settings.of(config),
+    )
+    config["phases"] = [to_json(phase) for phase in resolved]
     settings = Settings.of(config)
     path = Path(out) if out else record.new_directory(task, backbone)
     directory = RunDirectory(path, writes=placement.is_chief(chosen))

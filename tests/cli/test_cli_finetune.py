@@ -20,12 +20,14 @@ def test_a_run_with_files_for_its_parts_and_no_name(tmp_path: Path, cli: Cli, mo
 
     answer = cli(
         *("finetune", *TINY, "--train", "train.csv", "--validation", "validation.csv", "--test", 0.2),
-        *("--epochs", 1, "--batch-size", 8, "--learning-rate", 0.01),
+        *("--phase", "top1:1:0.01", "--batch-size", 8),
     )
     assert answer.code == 0, answer.stderr
 
     # What the user should know of the data, before training; then one line per epoch.
-    *notes, epoch = answer.stderr.splitlines()
+    *notes, phase, trained, epoch = answer.stderr.splitlines()
+    assert phase == "phase 1/1  top1: 1 epoch, learning rate 0.01, layer decay 0.9, linear, warmup 0.1"
+    assert re.fullmatch(r"  9,\d+ of 25,\d+ weights train \(\d\d\.\d %\): block_1, head", trained)
     assert "note: Classes with a single example, which stays in training: 1 ('rare')." in notes
     assert any(re.fullmatch(r"note: 1 of 3 validation inputs also stand in an earlier part\.", note) for note in notes)
     figure = r"\d+\.\d{4}"

@@ -1,13 +1,15 @@
 """With --json a command prints exactly one JSON object on stdout, whatever happens; all else goes to stderr."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import command_line
 import pytest
 from command_line import Answer
-from small_runs import Trained
+from small_runs import TEST_ROWS, Trained
 
+import kerasft
 from kerasft.cli import COMMANDS
 
 Cli = Callable[..., Answer]
@@ -58,11 +60,27 @@ def test_an_answer_is_one_object(arguments: list[str], holds: Callable[[dict], b
 def test_finetune_gives_metrics_by_name_and_shows_progress_on_stderr(trained: Trained) -> None:
     value = trained.answer.json
     assert value["run"] == str(trained.directory)
-    assert value["metrics"]["accuracy"] == pytest.approx(5 / 6)
+    answers = kerasft.load(trained.directory).predict([text for text, _ in TEST_ROWS])
+    right = sum(answer["label"] == label for answer, (_, label) in zip(answers, TEST_ROWS, strict=True))
+    assert value["metrics"]["accuracy"] == pytest.approx(right / len(TEST_ROWS))
+    assert right >= 4  # of six, one of which has a wrong label
     assert {"accuracy", "f1"} <= set(value["metrics"])
     lines = trained.answer.stderr.splitlines()
-    assert [line for line in lines if line.startswith("epoch 3/3")]
-    assert not [line for line in lines if not line.startswith(("note: ", "epoch "))]  # nor banners of TensorFlow
+    assert [line for line in lines if line.startswith("all epoch 4/4")]
+    ours = ("note: ", "phase ", "  ", "head epoch ", "all epoch ")
+    assert not [line for line in lines if not line.startswith(ours)]  # nor banners of TensorFlow
+
+
+def test_finetune_tells_what_happens_as_it_happens(trained: Trained) -> None:
+    *events, result = trained.answer.objects
+    assert result["event"] == "result"
+    assert {event["event"] for event in events} == {"phase", "step", "epoch"}
+    told = [(event["event"], event.get("train")) for event in events if event["event"] != "step"]
+    assert told == [("phase", "head"), ("epoch", None), ("phase", "all"), *[("epoch", None)] * 3]
+    epochs = [event for event in events if event["event"] == "epoch"]
+    assert [event["epoch"] for event in epochs] == [1, 2, 3, 4]
+    history = json.loads((trained.directory / "history.json").read_text())["epochs"]
+    assert [event["val_loss"] for event in epochs] == [record["val_loss"] for record in history]
 
 
 def test_evaluate_gives_metrics_by_name(trained: Trained, cli: Cli) -> None:
@@ -97,6 +115,8 @@ ERRORS: list[tuple[list[str], int, str, str]] = [
     (["finetune"], 2, "UsageError", "Missing --backbone, --task, --train"),
     (["evaluate", "no-run", "--data", "no.csv"], 1, "RunError", "no-run is not a run directory"),
     (["predict", "no-run", "text"], 1, "RunError", "no-run is not a run directory"),
+    (["resume", "no-run"], 1, "RunError", "no-run is not a run directory"),
+    (["lr", "--backbone", "brt/tiny", "--task", "x", "--train", "x"], 2, "UnknownNameError", "Did you mean bert?"),
     (["export", "no-run", "--out", "nowhere"], 1, "RunError", "no-run is not a run directory"),
     (["finetun"], 2, "UsageError", "Did you mean finetune?"),
     (["finetune", "--epochs", "many"], 2, "BadParameter", "'many' is not a valid integer"),

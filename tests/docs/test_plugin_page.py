@@ -50,7 +50,7 @@ def _kerasft(words, environment, folder):
     command = [sys.executable, "-c", "from kerasft.cli import main; main()", *words, "--json"]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _pip(*words):
