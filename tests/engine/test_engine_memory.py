@@ -1,0 +1,40 @@
+"""Memory that is not enough: a real process with a real limit."""
+
+import json
+from pathlib import Path
+
+import command_line
+import pytest
+from small_runs import separable, write_csv
+
+# Once its threads run, limits its own address space to what it has and a little more; then comes a huge batch.
+SCRIPT = """
+import resource, sys
+import keras
+import kerasft
+
+class Limit(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        pages = int(open("/proc/self/statm").read().split()[0])
+        limit = pages * resource.getpagesize() + 2**30
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+try:
+    kerasft.finetune("bert/tiny", "classification", sys.argv[1], out=sys.argv[2], validation=None, batch_size=4096,
+                     phases=[kerasft.Phase("all")], backbone_options={"length": 128}, callbacks=[Limit()])
+except kerasft.KerasftError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_what_to_try_is_said(tmp_path: Path) -> None:
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("limits of memory are set by what /proc says: Linux only")
+    rows = [(f"{text} " * 20, label) for text, label in separable(4096)]
+    data = write_csv(tmp_path / "data.csv", rows)
+    answer = command_line.python("-c", SCRIPT, data, tmp_path / "run")
+    assert answer.code == 0, answer.stderr
+    assert "Memory is not enough for batches of 4096 in 1 pieces. Try --accumulation 2" in answer.stdout
+    assert "--batch-size 2048, or a smaller --length" in answer.stdout
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "failed"
