@@ -28,6 +28,9 @@ def check_version() -> None:
         )
 
 
+check_version()
+
+
 class Call(NamedTuple):
     """One use of a layer (or operation) in a functional model."""
 
@@ -67,7 +70,8 @@ class BuildsWithoutData:
         if iterator is not None:
             # The specification is one per replica below `tf.distribute`.
             data_batch = tf.nest.map_structure(
-                lambda spec: tf.nest.flatten(spec, expand_composites=True)[0], iterator._distributed_dataset.element_spec
+                lambda spec: tf.nest.flatten(spec, expand_composites=True)[0],
+                iterator._distributed_dataset.element_spec,
             )
         self.build_state(data_batch)
 

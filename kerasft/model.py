@@ -133,6 +133,6 @@ def _size(x: Any) -> tf.Tensor:
 
 
 def _part(value: Any, size: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
-    """A value of `size` examples as its part of the mean over `whole`; 0 without examples, of which all is undefined."""
+    """The part that a mean over `size` examples has in the mean over `whole`: none if there are none, and it is NaN."""
     value = tf.convert_to_tensor(value)
     return tf.math.multiply_no_nan(value, tf.cast(size / whole, value.dtype))

@@ -244,12 +244,16 @@ def _addresses(cluster: Any, kind: str) -> list[str]:
             )
     if len(cluster.get("chief", ())) > 1:
         raise UsageError(f"TF_CONFIG: there is one chief. Received: {', '.join(map(str, cluster['chief']))}")
-    known = [str(address) for found in cluster.values() for address in found]
-    for address in known:
-        port = address.rpartition(":")[2]
-        if not port.isdecimal() or not 0 < int(port) < 65536 or address.startswith(":") or known.count(address) > 1:
-            raise UsageError(f"TF_CONFIG: every process has a host:port of its own. Received: {', '.join(known)}")
-    return [str(address) for address in cluster.get(kind, ())]
+    known = [address for found in cluster.values() for address in found]
+    if not all(map(_is_address, known)) or len({*known}) < len(known):
+        named = ", ".join(map(str, known))
+        raise UsageError(f"TF_CONFIG: every process has a host:port of its own. Received: {named}")
+    return list(cluster.get(kind, ()))
+
+
+def _is_address(value: Any) -> bool:
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    return bool(host) and port.isdecimal() and 0 < int(port) < 65536
 
 
 def _tpu() -> tf.distribute.Strategy:

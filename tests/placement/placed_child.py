@@ -11,18 +11,22 @@ import keras
 import numpy as np
 
 import kerasft
+from kerasft.errors import Interrupted
 
 
 class Recorder(keras.callbacks.Callback):
-    """Logs of each step and epoch, and the weights at the end."""
+    """Logs of each step and epoch, and the weights at the end; Ctrl-C comes after the step `interrupt`."""
 
-    def __init__(self):
+    def __init__(self, interrupt=None):
         super().__init__()
+        self.interrupt = interrupt
         self.seen = {"steps": [], "epochs": []}
         self.weights = {}
 
     def on_train_batch_end(self, batch, logs=None):
         self.seen["steps"].append({name: float(value) for name, value in logs.items()})
+        if len(self.seen["steps"]) == self.interrupt:
+            raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch, logs=None):
         self.seen["epochs"].append({name: float(value) for name, value in logs.items()})
@@ -34,11 +38,18 @@ class Recorder(keras.callbacks.Callback):
 def main(path: str) -> None:
     spec = json.loads(Path(path).read_text())
     for name, arguments in spec["scenarios"].items():
-        recorder = Recorder()
-        out = Path(spec["out"]) / name
-        run = kerasft.finetune(
-            "placed/tiny", "classification", out=out / "run", callbacks=[recorder], devices=spec["devices"], **arguments
-        )
+        interrupt = arguments.pop("interrupt", None)
+        # All workers must read what is resumed.
+        out = Path(spec["shared" if interrupt else "out"]) / name / "run"
+        recorder = Recorder(interrupt)
+        try:
+            run = kerasft.finetune(
+                "placed/tiny", "classification", out=out, callbacks=[recorder], devices=spec["devices"], **arguments
+            )
+        except Interrupted:
+            recorder = Recorder()
+            sources = {name: arguments[name] for name in ("train", "validation")}
+            run = kerasft.resume(out, callbacks=[recorder], **sources)
         result = Path(spec["results"]) / name
         result.mkdir(parents=True)
         kept = {weight.path: weight.numpy() for weight in run.model.weights}

@@ -113,16 +113,18 @@ CASES = {
         {"optimizer": Made(SGD, learning_rate=0.1, momentum=0.9, use_ema=True, ema_momentum=0.5)},
         {"optimizer": Made(optim.SGD, learning_rate=0.1, average_momentum=0.5)},
     ),
+    "logs": lambda: three({"batch": 5, "examples": 15, "optimizer": Made(SGD, learning_rate=0.0)}, kind=Built),
     "several steps per execution": lambda: {"plain": fitted(keras.Model, TWO, steps_per_execution=2)},
     "loss scaling": lambda: {"plain": loss_scaling()},
+    "statistics": lambda: {"plain": statistics(Built, 8), "ours": statistics(TrainedModel, 5)},
     "built outside the scope": lambda: {"plain": built_outside()},
     "two strategies": lambda: {"plain": two_strategies(), "same": kerasft.strategy(2) is TWO},
 }
 
 WORKERS = {
-    "fit": lambda: {"plain": fitted(keras.Model, TWO)},
-    "logs": lambda: {"plain": fitted(Built, TWO)},
-    "both": lambda: {"ours": fitted(TrainedModel, TWO), "one": fitted(TrainedModel, ONE)},
+    "plain": lambda: fitted(keras.Model, TWO),
+    "built": lambda: fitted(Built, TWO),
+    "ours": lambda: {"ours": fitted(TrainedModel, TWO), "one": fitted(TrainedModel, ONE)},
 }
 
 
@@ -135,6 +137,17 @@ def loss_scaling() -> Any:
     data = np.array([[1.0], [60000.0]], "float32")
     model.fit(tf.data.Dataset.from_tensor_slices((data, data * 0)).batch(2), verbose=0)
     return [str(float(v)) for w in model.weights for v in np.ravel(w.numpy())]
+
+
+def statistics(kind: type, examples: int) -> Any:
+    """All weights with BatchNormalization, as each replica has them; of 5 examples the second has no fifth."""
+    with TWO.scope():
+        inputs = keras.Input((3,))
+        model = kind(inputs, keras.layers.Dense(1)(keras.layers.BatchNormalization(momentum=0.5)(inputs)))
+        model.compile(SGD(0.1), "mse", jit_compile=False)
+    model.fit(tf.data.Dataset.from_tensor_slices(numbers(examples)).batch(4), verbose=0)
+    replicas = [TWO.experimental_local_results(w.value) for w in model.weights]
+    return [[float(v) for values in replicas for v in np.ravel(values[i].numpy())] for i in (0, 1)]
 
 
 def built_outside() -> Any:

@@ -15,8 +15,6 @@ import numpy as np
 from placed_backbone import SOURCE
 from small_plugins import install
 
-CHILD = Path(__file__).with_name("placed_child.py")
-
 
 @dataclass(frozen=True)
 class Placed:
@@ -34,6 +32,11 @@ class Fleet:
         self.home = home
         self.site = install(home / "site-packages", "placed", SOURCE)
 
+    @staticmethod
+    def file(name: str) -> Path:
+        """A script of this directory."""
+        return Path(__file__).with_name(name)
+
     def start(self, *arguments: object, **variables: str) -> subprocess.Popen[str]:
         """This Python with these arguments."""
         return subprocess.Popen(
@@ -45,13 +48,19 @@ class Fleet:
             text=True,
         )
 
-    def train(self, name: str, scenarios: Mapping[str, Any], devices: Any, out: str, **variables: str) -> Any:
-        """Starts `placed_child` as `name`, which trains into `out`."""
+    def train(
+        self, name: str, scenarios: Mapping[str, Any], devices: Any, shared: str | None = None, **variables: str
+    ) -> subprocess.Popen[str]:
+        """Starts `placed_child` as `name`; what it writes for itself is below `out/name`."""
         spec = self.home / f"{name}.json"
-        results = self.home / "results" / name
-        described = {"scenarios": scenarios, "devices": devices, "out": str(self.home / out), "results": str(results)}
+        places = {"out": self.out(name), "shared": self.out(shared or name), "results": self.home / "results" / name}
+        described = {"scenarios": scenarios, "devices": devices, **{key: str(path) for key, path in places.items()}}
         spec.write_text(json.dumps(described))
-        return self.start(CHILD, spec, **variables)
+        return self.start(self.file("placed_child.py"), spec, **variables)
+
+    def out(self, name: str) -> Path:
+        """Directory of the runs of `name`."""
+        return self.home / "out" / name
 
     def result(self, name: str, scenario: str) -> Placed:
         """What `name` saw of a scenario."""
