@@ -61,7 +61,7 @@ def _train(home: Path) -> Answer:
     train, test = write_csv(home / "train.csv", separable(96)), write_csv(home / "test.csv", TEST_ROWS)
     answer = command_line.run(
         *("finetune", *TINY, "--train", train, "--validation", 0.25, "--test", test, "--out", home / "run"),
-        *("--epochs", 3, "--batch-size", 8, "--learning-rate", 0.01, "--json"),
+        *("--epochs", 3, "--batch-size", 8, "--learning-rate", 0.015, "--json"),
     )
     assert answer.code == 0, answer.stderr
     return answer

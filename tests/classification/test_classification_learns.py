@@ -49,9 +49,8 @@ def learned(request, tmp_path_factory):
         validation=None,
         test=data,
         out=tmp_path_factory.mktemp("run") / "run",
-        epochs=8,
+        phases=["all:8:4e-3"],
         batch_size=8,
-        learning_rate=4e-3,
         task_options={"mode": request.param},
     )
     return SimpleNamespace(run=run, mode=request.param, inputs=inputs, targets=targets)

@@ -67,7 +67,7 @@ def test_it_shows_the_figures(page: Page) -> None:
 def test_it_draws_a_curve_for_training_and_validation_of_each_metric(page: Page) -> None:
     assert page.elements.count("svg") == 2  # loss, accuracy
     assert page.elements.count("polyline") == 4
-    assert page.elements.count("circle") == 2 * 3  # validation is known at the end of each epoch
+    assert page.elements.count("circle") == 2 * 4  # validation is known at the end of each epoch
 
 
 def test_it_shows_the_confusion_matrix(page: Page) -> None:

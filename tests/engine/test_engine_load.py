@@ -39,8 +39,8 @@ def test_a_string_names_a_run_as_well(trained: Trained, expected: list[dict]) ->
 def test_what_is_known_of_the_run_is_at_hand(trained: Trained) -> None:
     run = kerasft.load(trained.directory)
     assert run.directory == trained.directory
-    assert run.config["epochs"] == 3
-    assert len(run.history) == 3
+    assert [phase["epochs"] for phase in run.config["phases"]] == [1, 3]
+    assert len(run.history) == 4
     assert run.report.metrics["accuracy"] == pytest.approx(5 / 6)
     assert run.samples == [text for text, _ in TEST_ROWS]
 

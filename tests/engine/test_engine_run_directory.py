@@ -12,6 +12,8 @@ from small_runs import LABELS, TEST_ROWS, Trained
 
 from kerasft import data
 
+PLAIN = {"schedule": "linear", "warmup": 0.1, "batch_norm": False}
+
 
 def read(trained: Trained, name: str) -> dict[str, Any]:
     def refuse(constant: str) -> None:
@@ -22,7 +24,7 @@ def read(trained: Trained, name: str) -> dict[str, Any]:
 
 def test_it_holds_these_files_and_no_others(trained: Trained) -> None:
     found = {str(path.relative_to(trained.directory)) for path in trained.directory.rglob("*") if path.is_file()}
-    records = ("config", "versions", "data", "task", "backbone", "status", "history", "report", "samples")
+    records = ("config", "versions", "data", "task", "backbone", "notes", "status", "history", "report", "samples")
     expected = {*(f"{name}.json" for name in records), "report.html", "weights/best.weights.h5"}
     assert {name for name in found if not name.startswith("backbone/")} == expected
     assert {"backbone/bert.json", "backbone/vocab.txt"} <= found
@@ -36,15 +38,31 @@ def test_the_config_is_resolved(trained: Trained) -> None:
         "train": str(trained.train),
         "validation": 0.25,
         "test": str(trained.test),
-        "epochs": 3,
+        "phases": [
+            {"train": "head", "epochs": 1, "learning_rate": 0.001, "layer_decay": 1.0, **PLAIN},
+            {"train": "all", "epochs": 3, "learning_rate": 0.015, "layer_decay": 0.9, **PLAIN},
+        ],
         "batch_size": 8,
-        "learning_rate": 0.01,
+        "accumulation": 1,
         "seed": 0,
+        "optimizer": "adamw",
+        "weight_decay": 0.01,
+        "clip_norm": 1.0,
+        "ema": None,
+        "lora": None,
+        "precision": "float32",
+        "monitor": None,
+        "early_stopping": None,
+        "checkpoint_steps": None,
+        "checkpoint_minutes": 10.0,
+        "devices": "auto",
+        "strategy": "auto",
         "input_column": "text",
         "target_column": "label",
         "encoding": "utf-8",
         "backbone_options": {"length": 16},
         "task_options": {},
+        "tensorboard": False,
     }
 
 
@@ -72,7 +90,7 @@ def test_the_label_space_is_kept(trained: Trained) -> None:
 
 def test_the_history_has_training_and_validation_figures_of_every_epoch(trained: Trained) -> None:
     epochs = read(trained, "history")["epochs"]
-    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3, 4]
     assert all(set(epoch) == {"epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy"} for epoch in epochs)
     assert epochs[-1]["val_accuracy"] == 1.0
 
@@ -84,7 +102,11 @@ def test_the_status_says_finished(trained: Trained) -> None:
 def test_the_report_is_what_the_command_answered(trained: Trained) -> None:
     report = read(trained, "report")
     assert report.pop("training_seconds") > 0
-    assert {"run": str(trained.directory), **report} == trained.answer.json
+    assert [(phase["train"], phase["groups"]) for phase in report.pop("phases")] == [
+        ("head", ["head"]),
+        ("all", ["embeddings", "block_0", "block_1", "head"]),
+    ]
+    assert {"event": "result", "run": str(trained.directory), **report} == trained.answer.json
 
 
 def test_the_report_measures_the_test_data(trained: Trained) -> None:
