@@ -118,12 +118,14 @@ class RunDirectory:
             return
         # Beside the directory, which --overwrite empties. The system drops it with the process, however that ends.
         path = self.path.resolve()  # the same lock by whatever name
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.parent / f".{path.name}.lock", timeout=0)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise RunError(f"Another process is training into {self.path}.") from error
+        except OSError as error:
+            raise files.cannot_write(self.path, error) from error
         try:
             yield
         finally:
