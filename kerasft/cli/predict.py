@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from kerasft.cli.command import Output, command
 @command("predict", heavy=True)
 @click.argument("run")
 @click.argument("text", nargs=-1)
-@click.option("--input", "file", type=click.Path(path_type=Path), help="A file with one input per row.")
+@click.option("--input", "file", type=click.Path(path_type=Path), help="A table, or lines in a .txt file.")
 @click.option("--batch-size", default=32, show_default=True, help="Inputs per batch.")
 @click.option("--encoding", help="Of text files and standard input.  [default: as in training]")
 def predict(run: str, text: tuple[str, ...], file: Path | None, batch_size: int, encoding: str | None) -> Output:
@@ -26,7 +27,10 @@ def predict(run: str, text: tuple[str, ...], file: Path | None, batch_size: int,
         raise UsageError("Nothing to predict on: give texts, --input FILE, or lines on standard input.")
     loaded = kerasft.load(run)
     encoding = encoding or loaded.config["encoding"]
-    source = file or list(text) or _lines(sys.stdin.buffer.read(), encoding)
+    if file and file.suffix == ".txt":
+        source: Any = _lines(_content(file), str(file), encoding)
+    else:
+        source = file or list(text) or _lines(sys.stdin.buffer.read(), "standard input", encoding)
     answers = loaded.predict(source, batch_size=batch_size, encoding=encoding)
 
     def show() -> None:
@@ -36,13 +40,22 @@ def predict(run: str, text: tuple[str, ...], file: Path | None, batch_size: int,
     return Output({"run": run, "predictions": answers}, show)
 
 
-def _lines(content: bytes, encoding: str) -> list[str]:
-    """The lines of standard input; an empty one is kept, since answers are counted like lines."""
+def _content(file: Path) -> bytes:
+    from kerasft.errors import DataError
+
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror}.") from error
+
+
+def _lines(content: bytes, source: str, encoding: str) -> list[str]:
+    """The lines of a text; an empty one is kept, since answers are counted like lines."""
     from kerasft.data.text_files import decode, not_decodable
 
-    decoded = decode(content, "standard input", encoding)
+    decoded = decode(content, source, encoding)
     if decoded.problems:
-        raise not_decodable("standard input", encoding, decoded.problems)
+        raise not_decodable(source, encoding, decoded.problems)
     lines = decoded.text.split("\n")
     return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
 

@@ -49,6 +49,15 @@ def test_texts_from_a_file(trained: Trained, tmp_path: Path, cli: Cli) -> None:
     assert labels(cli("predict", trained.directory, "--input", path, "--batch-size", 2)) == LABELS
 
 
+def test_texts_from_the_lines_of_a_text_file(trained: Trained, tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "inputs.txt"
+    path.write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
+    assert labels(cli("predict", trained.directory, "--input", path)) == LABELS
+    missing = cli("predict", trained.directory, "--input", tmp_path / "none.txt")
+    assert missing.code == 2
+    assert missing.stderr == f"kerasft: {tmp_path}/none.txt: No such file or directory.\n"
+
+
 def test_a_file_without_the_trained_column_name_is_read_if_there_is_no_doubt(
     trained: Trained, tmp_path: Path, cli: Cli
 ) -> None:

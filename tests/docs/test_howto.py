@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pages
+import pytest
 
 
+@pytest.mark.slow
 def test_commands_run_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pages.write_reviews(tmp_path)
