@@ -101,8 +101,9 @@ class Phase:
 class Lora:
     """Low-rank adapters (Hu et al. 2021) instead of the weights of a backbone.
 
-    Every Dense and EinsumDense layer of the groups gets them. What is attended to in one phase is decided by its
-    `Phase`: adapters of groups that do not train are frozen.
+    Every Dense and EinsumDense layer of the groups gets them. Which of them train is said by each `Phase`: adapters of
+    groups that do not are frozen. Dropout is off before the first group with adapters that train, and drawn from there
+    on, also in groups without any.
 
     Args:
         rank: of the adapters.
@@ -226,12 +227,16 @@ def from_json(values: Mapping[str, Any]) -> Phase:
     return Phase(**_known("setting of a phase", Phase, values))
 
 
-def lora_from_json(values: Mapping[str, Any]) -> Lora:
-    """The inverse of `to_json`.
+def lora_from_json(values: Any) -> Lora:
+    """The inverse of `to_json`; takes a `Lora` as well.
 
     Raises:
-        UnknownNameError: adapters have no such setting.
+        UsageError: it is neither, or adapters have no such setting.
     """
+    if isinstance(values, Lora):
+        return values
+    if not isinstance(values, Mapping):
+        raise UsageError(f"lora is a Lora or a mapping of its settings. Received: {values!r}")
     return Lora(**_known("setting of lora", Lora, values))
 
 

@@ -123,7 +123,7 @@ def finetune(
     chosen = placement.strategy(devices, strategy)
     found = pretrained.locate(backbone)
     made_task = modeling.create_task(found.spec, task, task_options or {})
-    adapters = lora_from_json(lora) if isinstance(lora, Mapping) else lora
+    adapters = None if lora is None else lora_from_json(lora)
     config = {
         "kerasft": kerasft.__version__,
         "backbone": record.portable(backbone) if pretrained.is_handle(backbone) else backbone,

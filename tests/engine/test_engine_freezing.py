@@ -93,6 +93,19 @@ def masked() -> tuple[TrainedModel, dict]:
     return modeling.assemble(spec, backbone, task), {"ids": tf.constant([[1, 2, 3], [4, 0, 0], [5, 6, 0]])}
 
 
+def test_bert_draws_no_dropout_where_it_is_frozen() -> None:
+    """Nor in attention, inside of its blocks."""
+    task = toy_images.SingleLabel(labels=["a", "b"], dropout=0.0)
+    model = kerasft.build("bert/tiny", task, backbone_options={"length": 16})
+    inputs = dict(model.assembly.backbone.preprocess(tf.constant(TEXTS)).inputs)
+    assert not np.array_equal(model(inputs, training=True), model(inputs, training=True))
+    kerasft.freeze(model, "head")
+    inference = model(inputs, training=False)
+    assert all(np.array_equal(model(inputs, training=True), inference) for _ in range(2))
+    kerasft.freeze(model, "top1")
+    assert not np.array_equal(model(inputs, training=True), model(inputs, training=True))
+
+
 NETS: dict[str, Callable[[], tuple[TrainedModel, object]]] = {
     "images": lambda: (toy_images.build(), toy_images.images()),
     "bert": bert,
@@ -120,6 +133,15 @@ def test_the_two_parts_of_a_model_are_the_whole_wherever_it_is_cut(net: str) -> 
         shared = {id(weight) for weight in model.weights}
         assert {id(weight) for weight in model.split.suffix.weights} == shared - shallow
     np.testing.assert_array_equal(model(inputs, training=False), expected)
+
+
+def test_masks_reach_what_stands_behind_the_cut() -> None:
+    model, inputs = masked()
+    kerasft.freeze(model, "top1")
+    longer = {"ids": tf.pad(inputs["ids"], [[0, 0], [0, 2]])}
+    np.testing.assert_allclose(model(longer, training=False), model(inputs, training=False), atol=1e-6)
+    assert model.split is not None
+    np.testing.assert_allclose(model.split.suffix(model.split.prefix(longer)), model(inputs, training=False), atol=1e-6)
 
 
 def normalizations(model: TrainedModel) -> list[keras.Layer]:

@@ -216,6 +216,9 @@ class TestLora:
         assert phases.to_json(phases.lora_from_json(phases.to_json(lora))) == phases.to_json(lora)
         with pytest.raises(UnknownNameError, match="setting of lora named 'rnak'\\.\nDid you mean rank"):
             phases.lora_from_json({"rnak": 4})
+        with pytest.raises(UsageError, match=r"lora is a Lora or a mapping of its settings\. Received: 8"):
+            phases.lora_from_json(8)
+        assert phases.lora_from_json(lora) is lora
 
 
 CONFIG: Mapping[str, Any] = {
