@@ -1,6 +1,7 @@
-"""Native libraries that announce themselves on stderr, silenced while they are imported."""
+"""What libraries write to stderr that no user can act on."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -32,3 +33,18 @@ def quiet_imports() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def quiet_retracing() -> Iterator[None]:
+    """Drops TensorFlow's warning that graphs are traced again and again: every phase compiles anew on purpose."""
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(wanted)

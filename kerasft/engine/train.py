@@ -27,6 +27,7 @@ from kerasft.errors import Interrupted, RunError, all_at_once
 from kerasft.model import TrainedModel
 from kerasft.phases import Lora, Phase, lora_from_json, resolve, to_json
 from kerasft.pretrained import Pretrained
+from kerasft.quiet import quiet_retracing
 from kerasft.task import Task
 
 
@@ -298,7 +299,8 @@ def _execute(
     callbacks: list[keras.callbacks.Callback] = []
     try:
         callbacks = observers.of(run, training, config)
-        run.notes += training.run(callbacks, start)
+        with quiet_retracing():
+            run.notes += training.run(callbacks, start)
         if not directory.writes:
             return run
         if config["lora"] or config["precision"] != "float32":
