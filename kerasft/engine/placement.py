@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from kerasft.keras_private import is_multi_worker
 
 KINDS = ("auto", "one", "mirrored", "multi-worker", "tpu")
 
+_log = logging.getLogger(__name__)
 _TRAINING = ("chief", "worker")
 _EXAMPLE = '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, "task": {"type": "worker", "index": 0}}'
 
@@ -172,6 +174,7 @@ def _multi_worker(devices: str | int, number: int) -> tf.distribute.Strategy:
 def _join(config: str) -> tf.distribute.Strategy:
     worker = _Worker.of(config)
     worker.check_port()
+    _log.info("Joining the other workers of TF_CONFIG as %s %d, when all are there.", worker.kind, worker.index)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
@@ -214,7 +217,7 @@ class _Worker:
         return cls(kind, place, addresses[place])
 
     def check_port(self) -> None:
-        """Raises UsageError if the port is taken: TensorFlow would share it with the other process and wait."""
+        """Raises UsageError if the port is taken: TensorFlow's own error says nothing at all."""
         port = int(self.address.rpartition(":")[2])
         with socket.socket() as probe:
             # Not to be stopped by what the last run left behind.

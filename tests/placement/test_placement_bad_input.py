@@ -55,7 +55,7 @@ def test_tf_config(monkeypatch: pytest.MonkeyPatch, text: str, message: str):
 
 
 def test_a_port_in_use(monkeypatch: pytest.MonkeyPatch):
-    """TensorFlow itself shares the port, and then waits for ever."""
+    """TensorFlow itself raises an UnknownError without a message."""
     with socket.socket() as other:
         other.bind(("localhost", 0))
         other.listen()
