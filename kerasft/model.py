@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from kerasft.errors import UsageError
 from kerasft.keras_private import BuildsWithoutData, inner_layers, is_multi_worker
 
 if TYPE_CHECKING:
     from kerasft.modeling import Assembly
+
+# Reductions of a Keras loss that divide by the number of examples.
+_MEANS = ("sum_over_batch_size", "mean")
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,21 @@ class TrainedModel(BuildsWithoutData, keras.Model):
     assembly: "Assembly"
     split: Split | None = None
     micro_batches: int = 1
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """As Keras does it.
+
+        Raises:
+            UsageError: batches come in pieces, and the loss is not a mean over examples, so that it would be another.
+        """
+        super().compile(*args, **options)
+        pieces = self.micro_batches * self.distribute_strategy.num_replicas_in_sync
+        reduction = getattr(self.loss, "reduction", _MEANS[0])
+        if pieces > 1 and reduction not in _MEANS:
+            raise UsageError(
+                "Batches in pieces (of several devices, or of accumulation) need a loss that is the mean over "
+                f"examples, with reduction={_MEANS[0]!r}. Received: reduction={reduction!r}"
+            )
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Logits; while training, the frozen part computes as in inference."""

@@ -107,6 +107,21 @@ def test_more_replicas_than_examples(tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight", None])
+def test_a_loss_that_pieces_of_a_batch_would_change(reduction: str | None):
+    import keras
+
+    from kerasft.model import TrainedModel
+
+    inputs = keras.Input((3,))
+    model = TrainedModel(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("sgd", keras.losses.MeanSquaredError(reduction=reduction))
+    model.micro_batches = 2
+    model.compile("sgd", keras.losses.MeanSquaredError())
+    with pytest.raises(UsageError, match=f"mean over examples, .* Received: reduction={reduction!r}"):
+        model.compile("sgd", keras.losses.MeanSquaredError(reduction=reduction))
+
+
 def test_another_keras(tmp_path: Path):
     """Its internals are others, perhaps."""
     fleet = Fleet(tmp_path)
