@@ -100,12 +100,14 @@ def find_learning_rate(
         lowest, highest: ends of the range.
 
     Raises:
-        UsageError: `steps` or the range are out of bounds.
+        UsageError: `steps`, `batch_size` or the range are out of bounds.
         DataError: with every problem of the data.
         KerasftError: the loss never fell.
     """
     if steps < 10:
         raise UsageError(f"steps must be 10 or more. Received: {steps}")
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be 1 or more. Received: {batch_size}")
     if not 0 < lowest < highest < math.inf:
         raise UsageError(f"The range of rates must rise from above 0. Received: {lowest:g} to {highest:g}")
     found = pretrained.locate(backbone)
@@ -196,8 +198,9 @@ class _Recorder(keras.callbacks.Callback):
 
 
 def _result(recorder: _Recorder) -> RangeTest:
-    lowest = int(np.argmin(recorder.smoothed)) if recorder.smoothed else 0
-    if lowest < len(recorder.smoothed) // 10:
+    first = len(recorder.smoothed) // 10  # before that the average is of too few batches
+    lowest = first + int(np.argmin(recorder.smoothed[first:] or [0.0]))
+    if lowest == first:
         raise KerasftError(
             "The loss never fell while the learning rate rose: is the range too high, or do labels not fit the inputs?"
         )

@@ -277,7 +277,8 @@ class _Observers:
         if self.events:
             found.append(Events(self.events))
         if config["tensorboard"] and run.writes:
-            found.append(keras.callbacks.TensorBoard(run.directory / "logs", write_graph=False, update_freq=10))
+            # By step, Keras would leave out the epochs that do not end on a step it writes.
+            found.append(keras.callbacks.TensorBoard(run.directory / "logs", write_graph=False, update_freq="epoch"))
         return [*found, *host.load().callbacks(run), *self.callbacks]
 
 
