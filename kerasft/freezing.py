@@ -109,7 +109,8 @@ def digest(model: TrainedModel) -> str:
     found = hashlib.sha256()
     for weight in _weights(model):
         if id(weight) not in trained and id(weight) not in moving:
-            found.update(weight.path.encode() + weight.numpy().tobytes())
+            # Not its path: Keras numbers names through, so that of a resumed process may be another one.
+            found.update(f"{weight.dtype} {weight.shape}".encode() + weight.numpy().tobytes())
     return found.hexdigest()
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras.src.callbacks.monitor_callback import MonitorCallback
 from keras.src.random import seed_generator
 
 from kerasft.errors import KerasftError
@@ -125,6 +126,16 @@ class PerVariable:
 def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
     """Whether several processes train together."""
     return bool(strategy.extended._in_multi_worker_mode())
+
+
+def forget_direction(callback: keras.callbacks.Callback) -> None:
+    """For a callback that got its attributes back in another process.
+
+    Keras's own that monitor a metric find out whether less of it is better when they are first told of an epoch, and
+    turn the sign of `min_delta` then: a second time, in a process that resumes.
+    """
+    if isinstance(callback, MonitorCallback):
+        callback.min_delta = abs(callback.min_delta)
 
 
 def global_seed() -> keras.Variable:

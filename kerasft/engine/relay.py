@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import keras
 import numpy as np
 
+from kerasft import keras_private
 from kerasft.engine.checkpoint import Position
 from kerasft.errors import UsageError
 from kerasft.freezing import Frozen
@@ -14,7 +15,7 @@ from kerasft.phases import Phase
 
 _PLAIN = (int, float, str, bool, type(None), np.integer, np.floating, np.bool_)
 _CHANGEABLE = (dict, list, set, np.ndarray)
-_OF_KERAS = ("params", "_model", "validation_data")
+_OF_KERAS = ("params", "_model", "validation_data", "monitor_op")
 
 
 @runtime_checkable
@@ -142,6 +143,7 @@ class Relay(keras.callbacks.Callback):
                 found.set_state(_value(record["values"]))
             else:
                 vars(found).update({name: _value(value) for name, value in record["values"].items()})
+                keras_private.forget_direction(found)
         return notes
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

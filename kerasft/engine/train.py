@@ -30,6 +30,8 @@ from kerasft.pretrained import Pretrained
 from kerasft.quiet import quiet_retracing
 from kerasft.task import Task
 
+_RESUMED = ("Resumed at phase", "Resumed from the beginning")  # only the last time is of interest
+
 
 def finetune(
     backbone: str,
@@ -243,11 +245,12 @@ def resume(
         training = Training(model, prepared, Settings.of(config), records, chosen, identity)
         if start:
             where = start.position
-            notes.append(f"Resumed at phase {where.phase + 1}, epoch {where.epoch + 1}, step {where.step + 1}.")
+            notes.append(f"{_RESUMED[0]} {where.phase + 1}, epoch {where.epoch + 1}, step {where.step + 1}.")
         else:
             record.write(records, config, found, model, prepared)
-            notes.append("Resumed from the beginning: there is no checkpoint yet.")
-        run = Run(records, model, [*(records.read_notes() or _first_notes(model, prepared)), *notes])
+            notes.append(f"{_RESUMED[1]}: there is no checkpoint yet.")
+        earlier = records.read_notes() or _first_notes(model, prepared)
+        run = Run(records, model, [*(note for note in earlier if not note.startswith(_RESUMED)), *notes])
         return _execute(run, training, prepared, config, _Observers(callbacks, console, events), start)
 
 

@@ -48,7 +48,7 @@ def test_ctrl_c_after_an_epoch_keeps_the_best_epoch(trained: Trained, tmp_path: 
     message = answer.json["error"]["message"]
     assert f"kerasft: {message}" in answer.stderr
     assert f"Kept in {run}: the best weights so far, of epoch " in message
-    assert f"kerasft finetune --config {run}/config.json --out {run} --overwrite" in message
+    assert message.endswith(f"\nTo go on: kerasft resume {run}")
 
     assert status(run) == "interrupted"
     assert not list(run.rglob(".*"))

@@ -214,6 +214,31 @@ def test_callbacks_get_back_what_they_had(model: keras.Model) -> None:
     assert notes == ["The callback Counting did not get back array, sizes: give it get_state() and set_state(state)."]
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_callback_of_keras_goes_on_as_it_was(epochs: int, model: keras.Model) -> None:
+    def make() -> keras.callbacks.Callback:
+        return keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=2, min_delta=0.05)
+
+    def told(callback: keras.callbacks.Callback, epochs: range) -> list[float]:
+        rates = []
+        for epoch in epochs:
+            callback.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 1.0 - 0.01 * epoch})
+            rates.append(float(model.optimizer.learning_rate))
+        return rates
+
+    whole = make()
+    begun(model, whole)
+    expected = told(whole, range(4))
+    assert expected == pytest.approx([0.1, 0.1, 0.05, 0.05])  # better by less than 0.05 is not better
+
+    model.optimizer.learning_rate = 0.1
+    first, second = make(), make()
+    relay = begun(model, first)
+    assert told(first, range(epochs)) == expected[:epochs]
+    assert begun(model, second).set_state(relay.get_state()) == []
+    assert told(second, range(epochs, 4)) == expected[epochs:]
+
+
 def test_two_callbacks_of_one_class_are_told_apart_by_their_order(model: keras.Model) -> None:
     first, second = Own(1), Own(2)
     state = begun(model, first, second).get_state()
