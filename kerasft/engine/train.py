@@ -320,6 +320,8 @@ def _execute(
         write_html(run.directory / "report.html", report=report, history=history, config=config, seconds=seconds)
     except KeyboardInterrupt as interrupt:
         directory.write("status", {"status": "interrupted"})
+        if not directory.writes:
+            raise Interrupted("Interrupted. The chief keeps the run.") from interrupt
         raise Interrupted(
             f"Interrupted. Kept in {run.directory}: {training.best.keep()}; evaluate, predict and export work on them."
             f"\nTo go on: kerasft resume {run.directory}"
