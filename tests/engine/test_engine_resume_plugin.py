@@ -71,7 +71,7 @@ def test_layers_without_names_or_seeds_and_with_statistics(plugin: Callable[[str
             *("careless/tiny", "classification", csv),
             phases=[
                 kerasft.Phase("head", 1, 1e-2),
-                kerasft.Phase("top1", 2, 1e-2, batch_norm=True),
+                kerasft.Phase("all", 2, 1e-2, batch_norm=True),  # below a frozen layer nothing would be drawn
             ],
             **{"out": tmp_path / out, "batch_size": 12, "checkpoint_steps": 1, "validation": 0.2, **options},
         )
