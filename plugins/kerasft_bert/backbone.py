@@ -61,7 +61,8 @@ def create(
         raise UsageError(f"length must be from 3 to {longest} tokens for {preset}. Received: length={length}")
     if pooler and not config["pooler"]:
         raise UsageError(f"{preset} has no trained pooler. Received: pooler=True")
-    config["pooler"] = config["pooler"] if pooler is None else pooler
+    trained = config["pooler"] and not config.pop("averages_tokens", False)
+    config["pooler"] = trained if pooler is None else pooler
 
     if len(vocab.tokens) > config["vocabulary_size"]:
         rows = config["vocabulary_size"]

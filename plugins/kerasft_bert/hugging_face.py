@@ -49,7 +49,8 @@ class Checkpoint:
     """One checkpoint directory.
 
     Attributes:
-        config: arguments for KerasHub's `BertBackbone`, with ``activation``, ``layer_norm_epsilon`` and ``pooler``.
+        config: arguments for KerasHub's `BertBackbone`, with ``activation``, ``layer_norm_epsilon``, ``pooler``
+            (whether there is one) and ``averages_tokens`` (whether it was trained without it).
 
     Raises:
         AssetError: files are missing or damaged, or the architecture is not BERT's.
@@ -73,7 +74,8 @@ class Checkpoint:
             "dropout": described.get("hidden_dropout_prob", 0.1),
             "activation": described.get("hidden_act", "gelu"),
             "layer_norm_epsilon": described.get("layer_norm_eps", 1e-12),
-            "pooler": self._prefix + "pooler.dense.weight" in self._shards and not _averages_tokens(directory),
+            "pooler": self._prefix + "pooler.dense.weight" in self._shards,
+            "averages_tokens": _averages_tokens(directory),
         }
 
     def load_into(self, encoder: keras.Model) -> None:

@@ -134,6 +134,10 @@ def test_sentence_encoders_that_average_their_tokens(tmp_path, averages):
     pooling.mkdir()
     (pooling / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": averages}))
     assert ("pooled" in features(tmp_path / "model")) is not averages
+    # Its pooler is there all the same, for who asks for it.
+    tiny.write(tmp_path / "plain")
+    asked, plain = features(tmp_path / "model", pooler=True), features(tmp_path / "plain")
+    np.testing.assert_array_equal(asked["pooled"], plain["pooled"])
 
 
 def test_the_vocabulary_may_stand_in_tokenizer_json_alone(tmp_path):
