@@ -29,7 +29,9 @@ def atomic(path: Path, suffix: str = "", reserve: int = 0) -> Iterator[Path]:
                 os.posix_fallocate(file.fileno(), 0, reserve)
                 file.truncate(0)
         yield temporary
+        sync(temporary)
         temporary.replace(path)
+        sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -58,6 +60,15 @@ def temporary_in(directory: Path, name: str, suffix: str = "") -> Iterator[Path]
         raise cannot_write(directory / name, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Has a file, or the names in a directory, outlast a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def remove_temporaries(directory: Path) -> None:

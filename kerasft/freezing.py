@@ -78,7 +78,7 @@ def apply(model: TrainedModel, phase: Phase, lora: Lora | None = None) -> Frozen
         for layer in keras_private.inner_layers(_layers(trained)):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
-    adapted = [group for group in trained if lora and (not lora.groups or group.name in lora.groups)]
+    adapted = [group for group in trained if lora and _has_adapters(group)]
     if lora:
         for group in adapted:
             _only_adapters(group)
@@ -152,6 +152,10 @@ def add_adapters(model: TrainedModel, lora: Lora) -> int:
 def is_adapter(variable: keras.Variable) -> bool:
     """Whether this is one of the two matrices of an adapter."""
     return variable.name.startswith("lora_")
+
+
+def _has_adapters(group: Group) -> bool:
+    return any(is_adapter(weight) for layer in group.layers for weight in layer.weights)
 
 
 def _only_adapters(group: Group) -> None:

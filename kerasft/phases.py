@@ -108,7 +108,7 @@ class Lora:
     Args:
         rank: of the adapters.
         alpha: the adapters' output is multiplied by ``alpha / rank``; None for 1.
-        groups: names of groups of layers (`kerasft why BACKBONE TASK` shows them); empty for all.
+        groups: names of groups of layers, such as ``block_3`` (a run shows those that train); empty for all.
 
     Raises:
         UsageError: `rank` or `alpha` is out of range.

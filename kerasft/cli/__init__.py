@@ -87,5 +87,6 @@ class _LazyGroup(click.Group):
 def main() -> None:
     """Fine-tune pretrained models with TensorFlow and Keras 3.
 
-    Every command takes --json (one JSON object on stdout), --debug (tracebacks), --block PLUGIN and --no-plugins.
+    Every command takes --json (one JSON object on stdout; finetune and resume: one a line), --debug (tracebacks),
+    --block PLUGIN and --no-plugins.
     """

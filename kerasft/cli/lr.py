@@ -39,11 +39,13 @@ def lr(
     """
     import kerasft
 
+    if length is not None:
+        backbone_option = (*backbone_option, f"length={length}")
     arguments = {name: value for name, value in options.items() if value is not None}
     found = kerasft.find_learning_rate(
         **arguments,
         phase=kerasft.Phase(phase),
-        backbone_options=parse.pairs(backbone_option, "--backbone-option") | ({"length": length} if length else {}),
+        backbone_options=parse.pairs(backbone_option, "--backbone-option"),
         task_options=parse.pairs(task_option, "--task-option"),
     )
     found.plot(plot)

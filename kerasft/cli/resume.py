@@ -9,14 +9,15 @@ from kerasft.cli.finetune import trained
 @command("resume", heavy=True, stream=True)
 @click.argument("run")
 @click.option("--force", is_flag=True, help="Go on though software or devices are others than before.")
-def resume(run: str, force: bool, emit: Emit | None) -> Output:
+@click.option("--devices", help="With --force, others than before: auto, cpu, all, or how many.")
+def resume(run: str, force: bool, devices: str | None, emit: Emit | None) -> Output:
     """Go on with a run that was interrupted, to the same result.
 
     It goes on from the last undamaged checkpoint, or from the beginning if there is none.
     """
     import kerasft
 
-    return trained(kerasft.resume(run, force=force, events=emit))
+    return trained(kerasft.resume(run, force=force, devices=devices, events=emit))
 
 
 command = resume

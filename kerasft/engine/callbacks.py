@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -59,11 +60,11 @@ class History(keras.callbacks.Callback):
         self._step += 1
         whole = self.params["steps"] * self.params["epochs"]
         if self._step % max(1, whole // _POINTS) == 0 or self._step == whole:
-            self._records["steps"].append({"step": self._step, **_figures(logs)})
+            self._records["steps"].append({"step": self._step, **figures(logs)})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One more epoch."""
-        self._records["epochs"].append({"epoch": epoch + 1, "step": self._step, **_figures(logs)})
+        self._records["epochs"].append({"epoch": epoch + 1, "step": self._step, **figures(logs)})
         self._directory.write("history", self._records)
 
 
@@ -164,10 +165,12 @@ class StopAtNaN(keras.callbacks.Callback):
 
     Args:
         examples: names those of a batch, by epoch and batch counted from 0.
+        monitor: the metric that chooses the best epoch. Others may have no value.
     """
 
-    def __init__(self, examples: Callable[[int, int], str]):
+    def __init__(self, examples: Callable[[int, int], str], monitor: str = ""):
         super().__init__()
+        self._checked = ("loss", "val_loss", monitor)
         self._examples = examples
         self._epoch = 0
 
@@ -199,7 +202,7 @@ class StopAtNaN(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the validation figures too, which the last step of the epoch may have spoilt."""
         for name, value in (logs or {}).items():
-            if not math.isfinite(value):
+            if name in self._checked and not math.isfinite(value):
                 what = f"The {name} became {float(value)} at the end of epoch {epoch + 1}."
                 raise not_finite(what, self._examples, epoch, (self.params or {}).get("steps", 1) - 1)
 
@@ -239,6 +242,14 @@ def _swap(model: keras.Model) -> None:
         average.assign(value)
 
 
-def _figures(logs: dict[str, Any] | None) -> dict[str, float]:
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's own, by epoch: by step it would leave out the epochs that do not end on a step it writes."""
+
+    def __init__(self, directory: Path):
+        super().__init__(directory, write_graph=False, update_freq="epoch")
+
+
+def figures(logs: Mapping[str, Any] | None) -> dict[str, float]:
+    """Metrics as plain numbers."""
     # A metric may have no value yet, and JSON has no such number.
     return {name: float(value) for name, value in (logs or {}).items() if math.isfinite(value)}

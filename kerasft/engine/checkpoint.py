@@ -7,7 +7,6 @@ file's metadata holds position, callbacks, random generators and what must not h
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -32,7 +31,7 @@ class Position:
     """Where training stands, between two updates.
 
     Args:
-        phase: counted from 0; the number of phases when all are over.
+        phase: counted from 0.
         begun: the epoch in which this phase began, of the whole run, from 0.
         epoch: of the whole run, from 0.
         step: batches of this epoch that are done; less than all of them.
@@ -107,10 +106,11 @@ def write(directory: Path, model: TrainedModel, position: Position, state: Mappi
     text = json.dumps({"position": asdict(position), **state}, allow_nan=False)
     with files.temporary_in(directory, f"{position.updates:08d}", suffix=".safetensors") as temporary:
         weights.save_arrays(arrays, temporary, metadata={"state": text})
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        files.sync(temporary)
+        with temporary.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         target = temporary.rename(directory / f"{position.updates:08d}-{digest[:_DIGITS]}.safetensors")
+        files.sync(directory)
     for old in _ordered(directory)[:-KEPT]:
         old.unlink(missing_ok=True)
     return target

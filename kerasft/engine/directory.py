@@ -46,7 +46,7 @@ class RunDirectory:
 
     @property
     def best_weights(self) -> Path:
-        """Weights of the best epoch by the task's own metric."""
+        """Weights of the best epoch by the metric that is monitored."""
         return self.path / "weights" / "best.weights.h5"
 
     @property
@@ -72,7 +72,7 @@ class RunDirectory:
         """
         if not self.writes:
             return
-        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+        if not self.path.exists() or (self.path.is_dir() and not any(map(_is_content, self.path.iterdir()))):
             return
         if not self._is_run():
             raise RunError(f"{self.path} exists and is not a run; nothing was changed. Choose another --out.")
@@ -91,7 +91,9 @@ class RunDirectory:
             return
         try:
             if self.path.exists():
-                shutil.rmtree(self.path)
+                # Under another name, or a process killed here would leave something that is no run.
+                old = self.path.rename(self.path.with_name(f".{self.path.name}.replaced"))
+                shutil.rmtree(old)
             self.path.mkdir(parents=True)
         except OSError as error:
             raise files.cannot_write(self.path, error) from error
@@ -129,8 +131,7 @@ class RunDirectory:
         try:
             yield
         finally:
-            lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()  # the file stays: who removes it may remove the lock of another
 
     def read(self, name: str) -> dict[str, Any]:
         """One JSON record.
@@ -191,6 +192,11 @@ class RunDirectory:
             return "kerasft" in json.loads((self.path / _MARK).read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError):
             return False
+
+
+def _is_content(path: Path) -> bool:
+    """Not what a writer that was killed has left."""
+    return not path.name.startswith(".")
 
 
 def versions() -> dict[str, Any]:

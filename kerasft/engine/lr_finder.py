@@ -96,8 +96,11 @@ def find_learning_rate(
         backbone, task, train, batch_size, seed, optimizer, input_column, target_column, encoding, backbone_options,
             task_options, console: as for `kerasft.finetune`.
         phase: what trains; all layers by default. Its own rate is not used.
-        steps: updates; fewer if the loss diverges before.
-        lowest, highest: ends of the range.
+        steps: updates, 100 by default; fewer if the loss diverges before.
+        lowest, highest: ends of the range, 1e-7 and 1 by default.
+
+    Returns:
+        The suggestion, and the curve that it was taken from.
 
     Raises:
         UsageError: `steps`, `batch_size` or the range are out of bounds.
@@ -108,6 +111,8 @@ def find_learning_rate(
         raise UsageError(f"steps must be 10 or more. Received: {steps}")
     if batch_size < 1:
         raise UsageError(f"batch_size must be 1 or more. Received: {batch_size}")
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"seed must be a whole number from 0 to {2**32 - 1}. Received: {seed}")
     if not 0 < lowest < highest < math.inf:
         raise UsageError(f"The range of rates must rise from above 0. Received: {lowest:g} to {highest:g}")
     found = pretrained.locate(backbone)
@@ -141,7 +146,7 @@ def find_learning_rate(
     recorder = _Recorder(schedule)
     model.fit(
         batches.dataset(range(-(-steps // plan.steps))),
-        steps_per_epoch=min(steps, plan.steps * -(-steps // plan.steps)),
+        steps_per_epoch=steps,
         callbacks=[recorder],
         shuffle=False,
         verbose=0,

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from kerasft import phases as phases_module
+from kerasft.engine.callbacks import figures
 from kerasft.freezing import Frozen
 from kerasft.phases import Phase
 
@@ -38,6 +39,7 @@ class ProgressLines(keras.callbacks.Callback):
         self._bar: Progress | None = None
         self._epoch = 0
         self._done = 0  # steps, of the whole run
+        self._whole = steps * self._epochs
         self._paced: tuple[int, float] | None = None  # steps done and time, from which on speed is measured
         self._started = self._printed = 0.0
         self._where = ""
@@ -66,6 +68,10 @@ class ProgressLines(keras.callbacks.Callback):
     def on_phase_begin(self, index: int, phase: Phase, frozen: Frozen) -> None:
         """One line per phase; its speed is another one."""
         self._paced = None
+        # Phases that ended early have left some out.
+        self._whole = self._done + self._steps * sum(phase.epochs for phase in self._phases[index:])
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], total=self._whole)
         self._where = f"{phase.label} " if len(self._phases) > 1 else ""
         self._print(f"phase {index + 1}/{len(self._phases)}  {phases_module.describe(phase)}")
         self._print(f"  {frozen}")
@@ -111,7 +117,7 @@ class ProgressLines(keras.callbacks.Callback):
             return _figures(logs or {})
         done, since = self._paced
         step = (now - since) / (self._done - done)
-        left = step * (self._steps * self._epochs - self._done)
+        left = step * (self._whole - self._done)
         speed = self._examples / self._steps / max(step, 1e-9)
         return f"{clock(left)} left  {_figures(logs or {})}  {speed:.0f} examples/s"
 
@@ -150,21 +156,17 @@ class Events(keras.callbacks.Callback):
         """``{"event": "step", "epoch": 1, "step": 12, "loss": …}``."""
         if time.monotonic() - self._told >= 1.0:
             self._told = time.monotonic()
-            self._emit({"event": "step", "epoch": self._epoch + 1, "step": batch + 1, **_plain(logs)})
+            self._emit({"event": "step", "epoch": self._epoch + 1, "step": batch + 1, **figures(logs)})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """``{"event": "epoch", "epoch": 1, "loss": …, "val_loss": …}``."""
-        self._emit({"event": "epoch", "epoch": epoch + 1, **_plain(logs)})
+        self._emit({"event": "epoch", "epoch": epoch + 1, **figures(logs)})
 
 
 def clock(seconds: float) -> str:
     """Minutes and seconds: ``2:05``."""
     whole = round(seconds)
     return f"{whole // 60}:{whole % 60:02d}"
-
-
-def _plain(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    return {name: float(value) for name, value in (logs or {}).items()}
 
 
 def _figures(logs: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from kerasft.engine.directory import RunDirectory, versions
 from kerasft.engine.prepare import Part, Prepared
 from kerasft.errors import RunError, UsageError
 
+_PLACEMENT = ("devices", "strategy")  # what came of them is compared
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_ENABLE_ONEDNN_OPTS")
 
 
@@ -64,7 +65,7 @@ def arguments(config: Mapping[str, Any], changes: Mapping[str, Any], function: A
 
 
 def sources(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The sources of data of a configuration; those that were Python objects must be given.
+    """The sources of data of a configuration, or those given; Python objects must be.
 
     Raises:
         UsageError: one is missing.
@@ -72,15 +73,11 @@ def sources(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     found = {}
     for name in ("train", "validation", "test"):
         source = config.get(name)
-        if isinstance(source, dict):
+        if isinstance(source, dict) and given.get(name) is None:
             kind = source["python"]
-            if given.get(name) is None:
-                raise UsageError(
-                    f"{name} was a Python {kind}: name a file with --{name}, or call kerasft from Python with {name}=…."
-                )
-            source = given[name]
+            raise UsageError(f"{name} was a Python {kind}, which no file brings back: call Python with {name}=….")
         if name in config:
-            found[name] = source
+            found[name] = source if given.get(name) is None else given[name]
     return found
 
 
@@ -93,11 +90,12 @@ def identity(config: Mapping[str, Any], prepared: Prepared, strategy: tf.distrib
     # How a sum is split over threads is the order in which it is added up.
     threads = {name: os.environ[name] for name in _THREADS if name in os.environ}
     return {
-        "config": json.loads(json.dumps(config)),
+        "config": {name: v for name, v in json.loads(json.dumps(config)).items() if name not in _PLACEMENT},
         "data": prepared.fingerprints(),
         "versions": {"python": platform.python_version(), **packages, **plugins},
         "devices": {
             "replicas": strategy.num_replicas_in_sync,
+            "kinds": sorted({device.device_type for device in tf.config.list_logical_devices()}),
             "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "environment": threads,

@@ -1,35 +1,33 @@
 """`finetune`: from names and data to a finished run. `resume`: the same, from where it was interrupted."""
 
 import contextlib
-import time
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
 import kerasft
-from kerasft import files, freezing, host, modeling, pretrained
+from kerasft import files, freezing, modeling, pretrained
 from kerasft.engine import checkpoint as checkpoints
 from kerasft.engine import placement, record
-from kerasft.engine.checkpoint import Checkpoint
 from kerasft.engine.directory import RunDirectory
-from kerasft.engine.html import write_html
+from kerasft.engine.execute import Observers, execute, first_notes
 from kerasft.engine.prepare import Prepared, prepare
-from kerasft.engine.progress import Event, Events, ProgressLines
+from kerasft.engine.progress import Event
 from kerasft.engine.run import Run, load, pretrained_of
 from kerasft.engine.settings import PRECISIONS, Settings
 from kerasft.engine.training import Training
-from kerasft.errors import Interrupted, RunError, all_at_once
+from kerasft.errors import RunError, all_at_once
 from kerasft.model import TrainedModel
 from kerasft.phases import Lora, Phase, lora_from_json, resolve, to_json
 from kerasft.pretrained import Pretrained
-from kerasft.quiet import quiet_retracing
 from kerasft.task import Task
 
+_NOT_RECORDED = ("out", "epochs", "learning_rate", "overwrite", "callbacks", "console", "events")
 _RESUMED = ("Resumed at phase", "Resumed from the beginning")  # only the last time is of interest
 
 
@@ -41,7 +39,7 @@ def finetune(
     validation: Any = 0.1,
     test: Any = None,
     out: str | Path | None = None,
-    phases: Sequence[Phase | Mapping[str, Any]] | None = None,
+    phases: Sequence[Phase | Mapping[str, Any] | str] | None = None,
     epochs: int | None = None,
     learning_rate: float | None = None,
     batch_size: int = 32,
@@ -84,13 +82,14 @@ def finetune(
         validation: another source, a fraction between 0 and 1 to hold out of `train`, or None for none.
         test: as `validation`.
         out: run directory; by default a new one below ``runs``.
-        phases: what trains, for how long, how fast.
+        phases: what trains, for how long, how fast; as objects, mappings, or text such as ``"head:1:1e-3"``.
         epochs: of the last default phase; only without `phases`.
         learning_rate: peak of the last default phase; only without `phases`.
         batch_size: examples per update, over all devices.
-        accumulation: micro-batches that the gradient of a batch is added up from: less memory, the same result.
+        accumulation: micro-batches that the gradient of a batch is added up from: less memory, and the same result but
+            for the draws of dropout, and for BatchNormalization where that trains.
         seed: of splits, order, head weights and dropout.
-        optimizer: ``"adamw"``, ``"adam"``, ``"sgd"`` or ``"lion"``.
+        optimizer: ``"adamw"``, ``"adam"``, ``"sgd"`` (with momentum 0.9) or ``"lion"``.
         weight_decay: of all weights but biases and norms; none with ``"adam"``.
         clip_norm: largest norm of the gradient of all weights together; None for no limit.
         ema: momentum of an exponential moving average of the weights, for example 0.999, which is then what is
@@ -121,6 +120,7 @@ def finetune(
         DataError: with every problem of the data, before training begins.
         UsageError: arguments are out of range or do not fit together.
         RunError: `out` exists, or another process trains into it.
+        KerasftError: the loss is not a number, memory is not enough, or frozen weights have changed.
         Interrupted: Ctrl-C; `resume` goes on.
     """
     chosen = placement.strategy(devices, strategy)
@@ -175,8 +175,8 @@ def finetune(
         training = Training(model, prepared, settings, directory, chosen, record.identity(config, prepared, chosen))
         directory.create(overwrite)
         record.write(directory, config, found, model, prepared)
-        run = Run(directory, model, _first_notes(model, prepared))
-        return _execute(run, training, prepared, config, _Observers(callbacks, console, events), None)
+        run = Run(directory, model, first_notes(model, prepared))
+        return execute(run, training, prepared, config, Observers(callbacks, console, events), None)
 
 
 def repeat(config: Mapping[str, Any], **changes: Any) -> Run:
@@ -192,6 +192,7 @@ def resume(
     directory: str | Path,
     *,
     force: bool = False,
+    devices: str | int | None = None,
     train: Any = None,
     validation: Any = None,
     test: Any = None,
@@ -207,7 +208,8 @@ def resume(
         directory: of the run.
         force: go on though versions of software or the number of devices differ: the result is then a good one, but
             not the same to the bit. Other data, or another configuration, are another run.
-        train, validation, test: only if these were Python objects: the same once more.
+        devices: others than before, with `force`; see `kerasft.strategy`.
+        train, validation, test: the same data once more: needed if they were Python objects, or have been moved.
         callbacks: your own Keras callbacks, as before. They get back those of their attributes that are numbers,
             strings, or lists and dicts of them; one with ``get_state()`` and ``set_state(state)`` says itself what it
             needs.
@@ -215,21 +217,25 @@ def resume(
         events: is called with every event of training as plain data.
 
     Returns:
-        The finished run, with the best weights loaded.
+        The finished run, with the best weights loaded; at once if it was finished already.
 
     Raises:
-        RunError: it is not a run, is finished, or something differs; the message says what.
+        RunError: it is not a run, its records are damaged, or something differs; the message says what.
+        KerasftError: the loss is not a number, memory is not enough, or frozen weights have changed.
         Interrupted: Ctrl-C; `resume` goes on.
     """
     path = Path(directory)
+    observers = Observers(callbacks, console, events)
     config = RunDirectory(path).open().read("config")
-    chosen = placement.strategy(config["devices"], config["strategy"])
+    _check_config(path, config)
+    chosen = placement.strategy(devices or config["devices"], config["strategy"])
     records = RunDirectory(path, writes=placement.is_chief(chosen))
     given = {"train": train, "validation": validation, "test": test}
     with records.in_use():
         if (path / "status.json").exists() and records.read("status").get("status") == "finished":
             records.remove_checkpoints()  # it may have been killed before that
-            raise RunError(f"{path} is finished: there is nothing to resume.")
+            observers.tell(f"{path} is finished already: there is nothing to resume.")
+            return load(path)
         if records.writes:
             files.remove_temporaries(path)
         start, notes = checkpoints.latest(records.checkpoints)
@@ -249,97 +255,18 @@ def resume(
         else:
             record.write(records, config, found, model, prepared)
             notes.append(f"{_RESUMED[1]}: there is no checkpoint yet.")
-        earlier = records.read_notes() or _first_notes(model, prepared)
+        earlier = records.read_notes() or first_notes(model, prepared)
         run = Run(records, model, [*(note for note in earlier if not note.startswith(_RESUMED)), *notes])
-        return _execute(run, training, prepared, config, _Observers(callbacks, console, events), start)
+        return execute(run, training, prepared, config, observers, start)
 
 
-class _Observers:
-    """Who hears of a run: the user's and plugins' callbacks, a person, a program."""
-
-    def __init__(
-        self,
-        callbacks: Sequence[keras.callbacks.Callback],
-        console: Console | None,
-        events: Callable[[Event], None] | None,
-    ):
-        self.callbacks = callbacks
-        self.console = console or Console(stderr=True)
-        self.events = events
-
-    def tell(self, note: str) -> None:
-        """A line for a person."""
-        self.console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
-
-    def of(self, run: Run, training: Training, config: Mapping[str, Any]) -> list[keras.callbacks.Callback]:
-        """All of them, in the order in which they are told."""
-        lines = ProgressLines(
-            phases=training.phases, steps=training.steps, examples=training.examples, console=self.console
+def _check_config(path: Path, config: Mapping[str, Any]) -> None:
+    missing = [name for name in inspect.signature(finetune).parameters if name not in {*config, *_NOT_RECORDED}]
+    if missing:
+        raise RunError(
+            f"{path}/config.json is damaged, or of another version of kerasft: it has no {', '.join(missing)}. "
+            f"kerasft finetune --config {path}/config.json begins a new run."
         )
-        found: list[keras.callbacks.Callback] = [lines]
-        if self.events:
-            found.append(Events(self.events))
-        if config["tensorboard"] and run.writes:
-            # By step, Keras would leave out the epochs that do not end on a step it writes.
-            found.append(keras.callbacks.TensorBoard(run.directory / "logs", write_graph=False, update_freq="epoch"))
-        return [*found, *host.load().callbacks(run), *self.callbacks]
-
-
-def _execute(
-    run: Run,
-    training: Training,
-    prepared: Prepared,
-    config: Mapping[str, Any],
-    observers: _Observers,
-    start: Checkpoint | None,
-) -> Run:
-    """Trains, and then evaluates what was kept."""
-    directory = training.directory
-    directory.write("notes", {"notes": run.notes})
-    directory.write("status", {"status": "running"})
-    for note in run.notes:
-        observers.tell(note)
-    started = time.monotonic()
-    callbacks: list[keras.callbacks.Callback] = []
-    try:
-        callbacks = observers.of(run, training, config)
-        with quiet_retracing():
-            run.notes += training.run(callbacks, start)
-        if not directory.writes:
-            return run
-        if config["lora"] or config["precision"] != "float32":
-            run = load(run.directory, notes=run.notes)  # what users of the run will have
-        seconds = time.monotonic() - started
-        part = prepared.evaluated
-        seen = prepared.seen.get(part.name, np.empty(0, np.int64))
-        report = run.evaluate_part(part, run.notes, config["batch_size"], seen)
-        history = directory.read("history")
-        directory.write(
-            "report", {**report.to_json(), "phases": history["phases"], "training_seconds": round(seconds, 1)}
-        )
-        write_html(run.directory / "report.html", report=report, history=history, config=config, seconds=seconds)
-    except KeyboardInterrupt as interrupt:
-        directory.write("status", {"status": "interrupted"})
-        if not directory.writes:
-            raise Interrupted("Interrupted. The chief keeps the run.") from interrupt
-        raise Interrupted(
-            f"Interrupted. Kept in {run.directory}: {training.best.keep()}; evaluate, predict and export work on them."
-            f"\nTo go on: kerasft resume {run.directory}"
-        ) from interrupt
-    except BaseException:
-        directory.write("status", {"status": "failed"})
-        raise
-    finally:
-        for callback in callbacks[:1]:
-            callback.stop()
-    # In this order: without checkpoints a run that is not finished would begin anew.
-    directory.write("status", {"status": "finished"})
-    directory.remove_checkpoints()
-    return run
-
-
-def _first_notes(model: TrainedModel, prepared: Prepared) -> list[str]:
-    return [*model.assembly.backbone.notes, *prepared.notes, *record.data_notes(model, prepared)]
 
 
 def _prepare(task: Task, found: Pretrained, config: Mapping[str, Any], **sources: Any) -> Prepared:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -72,6 +72,7 @@ class Training:
         self._saved = time.monotonic()
         self._saved_updates = 0
         self._digest = ""
+        self._started, self._seconds_before = time.monotonic(), 0.0
         randomness.get_state()  # Keras makes its generator when first asked: now, and not at the first checkpoint
 
         self.history = own.History(directory)
@@ -93,22 +94,35 @@ class Training:
         """Batches of an epoch."""
         return self._plan.steps
 
-    def run(self, callbacks: Sequence[keras.callbacks.Callback], start: Checkpoint | None = None) -> list[str]:
+    @property
+    def _length(self) -> int | None:
+        """Most tokens of a text, if the backbone's preprocessing says so."""
+        return getattr(self._model.assembly.backbone.preprocess, "length", None)
+
+    @property
+    def seconds(self) -> float:
+        """That training has taken so far, with what it took before interruptions, up to their last checkpoint."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    def run(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback],
+        tell: Callable[[str], None],
+        start: Checkpoint | None = None,
+    ) -> None:
         """Trains from the beginning or from a checkpoint, and loads the best weights.
 
         Args:
             callbacks: the user's and the plugins'; told after our own.
+            tell: takes what the user should know, one line each.
             start: where to go on.
-
-        Returns:
-            Notes, one line each.
 
         Raises:
             KerasftError: the loss is not a number, memory is not enough, or frozen weights have changed.
         """
         early = self._early_stopping()
         # Checked, kept, and only then announced.
-        first = [own.StopAtNaN(self._name_batch)]
+        first = [own.StopAtNaN(self._name_batch, self._monitor[0])]
         if self._settings.optimization.average is not None:
             first.append(own.Average())
         relay = Relay(
@@ -117,25 +131,28 @@ class Training:
             steps=self._plan.steps,
             checkpoint=lambda position: self._save_if_due(position, relay),
         )
-        notes: list[str] = []
         position = start.position if start else Position()
         relay.position = position
         self._saved_updates = position.updates
-        relay.begin(self._model)
+        self._started = time.monotonic()
+        self._seconds_before = start.state["seconds"] if start else 0.0
         for index in range(position.phase, len(self._settings.phases)):
             phase = self._settings.phases[index]
             resumed = start if start and index == position.phase else None
-            with self._strategy.scope():
+            with _memory_named(self._settings, self._length), self._strategy.scope():
                 frozen = self._compile(phase)
             self._digest = frozen.digest
+            if index == position.phase:
+                relay.begin(self._model)  # callbacks may look at its optimizer
             if resumed:
                 resumed.restore(self._model, "model", "optimizer")
                 self._digest = resumed.state["frozen"]
-                notes += relay.set_state(resumed.state["callbacks"])
+                for note in relay.set_state(resumed.state["callbacks"]):
+                    tell(note)
             else:
                 relay.position = replace(relay.position, phase=index, begun=relay.position.epoch, step=0)
                 relay.on_phase_begin(index, phase, frozen)
-            with _memory_named(self._settings), placement.lost_named(self._strategy):
+            with _memory_named(self._settings, self._length), placement.lost_named(self._strategy):
                 self._fit(phase, relay, resumed)
             freezing.check(self._model, self._digest)
             if self._model.stop_training and not any(callback.stopped for callback in early):
@@ -144,7 +161,6 @@ class Training:
         if self.directory.writes:
             weights.load(self._model, self.directory.best_weights)
         placement.share(self._strategy, self._model.weights)
-        return notes
 
     def _compile(self, phase: Phase) -> freezing.Frozen:
         frozen = freezing.apply(self._model, phase, self._settings.lora)
@@ -253,6 +269,7 @@ class Training:
             "callbacks": relay.get_state(),
             "random": randomness.get_state(),
             "frozen": self._digest,
+            "seconds": self.seconds,
         }
         if self.directory.writes:
             try:
@@ -266,13 +283,18 @@ class Training:
 
 
 @contextlib.contextmanager
-def _memory_named(settings: Settings) -> Iterator[None]:
+def _memory_named(settings: Settings, length: int | None = None) -> Iterator[None]:
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         pieces = min(settings.batch_size, 2 * settings.accumulation)
+        advice = []
+        if pieces > settings.accumulation:
+            advice.append(f"--accumulation {pieces} (less at a time)")
+        if settings.batch_size > 1:
+            advice.append(f"--batch-size {settings.batch_size // 2}")
+        advice.append(f"--length {length // 2}" if length else "smaller inputs")
         raise KerasftError(
             f"Memory is not enough for batches of {settings.batch_size} in {settings.accumulation} pieces. Try "
-            f"--accumulation {pieces} (the same result, more slowly), --batch-size {max(1, settings.batch_size // 2)}, "
-            "or a smaller --length."
+            f"{', or '.join(advice)}."
         ) from error

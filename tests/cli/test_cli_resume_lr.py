@@ -39,10 +39,11 @@ def test_a_killed_run_is_resumed_and_finished(tmp_path: Path, cli: Cli) -> None:
     assert [record["epoch"] for record in kerasft.load(run).history] == list(range(1, 41))
 
 
-def test_what_cannot_be_resumed_is_said(trained: Trained, tmp_path: Path, cli: Cli) -> None:
-    answer = cli("resume", trained.directory)
-    assert answer.code == 1
-    assert answer.stderr == f"kerasft: {trained.directory} is finished: there is nothing to resume.\n"
+def test_a_finished_run_is_shown_again(trained: Trained, tmp_path: Path, cli: Cli) -> None:
+    answer = cli("resume", trained.directory, "--json")
+    assert answer.code == 0
+    assert answer.stderr == f"note: {trained.directory} is finished already: there is nothing to resume.\n"
+    assert answer.json["metrics"] == trained.answer.json["metrics"]
     assert cli("resume", tmp_path).code == 1
 
 
@@ -57,6 +58,14 @@ def test_a_rate_is_suggested_with_a_picture(tmp_path: Path, cli: Cli) -> None:
     picture = ElementTree.parse(plot).getroot()
     assert "suggestion" in "".join(picture.itertext())
     assert not (tmp_path / "runs").exists()
+
+
+def test_arguments_out_of_range_are_said(tmp_path: Path, cli: Cli) -> None:
+    data = write_csv(tmp_path / "data.csv", separable(8))
+    for wrong, says in ((("--seed", -1), "seed must be"), (("--length", 0), "length must be from 3")):
+        answer = cli("lr", *TINY, "--train", data, *wrong)
+        assert answer.code == 2
+        assert says in answer.stderr
 
 
 def test_phases_are_explained_with_their_source(cli: Cli) -> None:

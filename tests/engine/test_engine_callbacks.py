@@ -153,3 +153,10 @@ def test_without_an_average_there_is_nothing_to_take(model: keras.Model) -> None
     model.weights[0].assign([[1.0]])
     with averaged(model):
         assert float(model.weights[0].numpy()[0, 0]) == 1.0
+
+
+def test_a_metric_without_a_value_yet_ends_nothing_unless_it_is_monitored() -> None:
+    logs = {"loss": 1.0, "val_loss": 1.0, "correlation": math.nan}
+    StopAtNaN(lambda epoch, batch: "").on_epoch_end(0, logs)
+    with pytest.raises(kerasft.KerasftError, match="The correlation became nan at the end of epoch 1"):
+        StopAtNaN(lambda epoch, batch: "", monitor="correlation").on_epoch_end(0, logs)

@@ -78,7 +78,7 @@ def test_adapters_of_the_named_groups_begin_at_no_effect(lora: Lora, layers: int
     [
         ("head", (), ()),
         ("top1", (), ("block_1",)),
-        ("all", (), ("embeddings", "block_0", "block_1")),
+        ("all", (), ("block_0", "block_1")),  # embeddings have no layer that takes one
         ("all", ("block_0",), ("block_0",)),
         ("top1", ("block_0",), ()),
     ],

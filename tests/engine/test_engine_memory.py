@@ -36,5 +36,5 @@ def test_what_to_try_is_said(tmp_path: Path) -> None:
     answer = command_line.python("-c", SCRIPT, data, tmp_path / "run")
     assert answer.code == 0, answer.stderr
     assert "Memory is not enough for batches of 4096 in 1 pieces. Try --accumulation 2" in answer.stdout
-    assert "--batch-size 2048, or a smaller --length" in answer.stdout
+    assert "--batch-size 2048, or --length 64." in answer.stdout
     assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "failed"

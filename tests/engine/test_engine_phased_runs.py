@@ -49,6 +49,7 @@ class Watch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.heard.append(("train begin", self.params["epochs"], self.params["steps"]))
+        assert self.model.optimizer.iterations == 0  # as below plain `fit`, it is there
         self.weights.append(by_group(self.model))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -16,7 +16,7 @@ import pytest
 from interrupted_runs import Whole
 from safetensors import safe_open
 from safetensors.numpy import save_file
-from small_runs import Trained, separable
+from small_runs import separable
 
 import kerasft
 from kerasft.engine.directory import RunDirectory
@@ -118,9 +118,16 @@ def test_another_number_of_devices_is_refused(whole: Whole, tmp_path: Path) -> N
     assert "\n  replicas: was 8, is 1" in refused(directory)
 
 
-def test_a_finished_run_is_refused(trained: Trained) -> None:
-    assert refused(trained.directory) == f"{trained.directory} is finished: there is nothing to resume."
-    assert refused(trained.directory, force=True)
+def test_other_devices_are_taken_by_force(whole: Whole, tmp_path: Path) -> None:
+    """The run had eight, as its records say; this machine has one."""
+    directory = whole.copy(tmp_path, 1, 1)
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps({**config, "devices": 8, "strategy": "mirrored"}))
+    rewrite(directory, lambda state: state["devices"].update(replicas=8))
+    with pytest.raises(RunError, match="replicas: was 8, is 1"):
+        kerasft.resume(directory, devices=1)
+    run = kerasft.resume(directory, devices=1, force=True)
+    assert any("replicas: was 8, is 1" in note for note in run.notes)
 
 
 def test_what_is_not_a_run_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 from small_runs import LABELS, TEST_ROWS, Trained
 
 from kerasft import data
+from kerasft.engine.directory import RunDirectory
+from kerasft.errors import RunError
 
 PLAIN = {"schedule": "linear", "warmup": 0.1, "batch_norm": False}
 
@@ -157,3 +159,23 @@ def test_nothing_unfinished_is_left(trained: Trained) -> None:
 def test_files_can_be_read_by_a_group(trained: Trained) -> None:
     for path in trained.directory.rglob("*"):
         assert Path(path).stat().st_mode & 0o044, path
+
+
+def test_what_a_killed_writer_left_is_no_run_and_no_hindrance(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    directory.path.mkdir()
+    (directory.path / ".config.json.x1y2").write_text("{")
+    directory.create(overwrite=False)
+    assert list(directory.path.iterdir()) == []
+    (directory.path / "letter.txt").write_text("mine")
+    with pytest.raises(RunError, match="exists and is not a run; nothing was changed"):
+        directory.create(overwrite=True)
+
+
+def test_a_run_that_is_replaced_leaves_nothing_of_it(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    directory.create(overwrite=False)
+    directory.write("config", {"kerasft": "0"})
+    directory.create(overwrite=True)
+    assert list(tmp_path.iterdir()) == [directory.path]
+    assert list(directory.path.iterdir()) == []
