@@ -52,14 +52,15 @@ def command(
 
         run.__doc__ = function.__doc__
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-        return _common_options(click.command(name, **settings)(run))
+        return _common_options(click.command(name, **settings)(run), stream)
 
     return decorate
 
 
-def _common_options(made: click.Command) -> click.Command:
+def _common_options(made: click.Command, stream: bool) -> click.Command:
+    printed = "one JSON object per event, and at last the result," if stream else "one JSON object"
     made.params += [
-        click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object on stdout."),
+        click.Option(["--json", "as_json"], is_flag=True, help=f"Print {printed} on stdout."),
         click.Option(["--debug"], is_flag=True, help="Show tracebacks."),
         click.Option(["--block"], multiple=True, metavar="PLUGIN", help="Do not load this plugin (repeatable)."),
         click.Option(["--no-plugins"], is_flag=True, help="Load no plugin at all."),

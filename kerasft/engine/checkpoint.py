@@ -124,16 +124,14 @@ def remove_after(directory: Path, start: Checkpoint | None) -> None:
 
 
 def latest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The last checkpoint that is undamaged, and a line about each damaged one that was passed over."""
+    """The last checkpoint that is undamaged, and a line about each later one, which is damaged."""
     notes: list[str] = []
     for path in reversed(_ordered(directory)):
         try:
             return _read(path), notes
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
-            notes.append(f"{path} is damaged ({reason}); the checkpoint before it is used.")
-    if notes:
-        notes[-1] = notes[-1].replace("the checkpoint before it is used", "no other is left, so the run begins anew")
+            notes.append(f"{path} is damaged ({reason}); the one before it is tried.")
     return None, notes
 
 

@@ -105,7 +105,9 @@ class RunDirectory:
             RunError: it does not.
         """
         if not self._is_run():
-            raise RunError(f"{self.path} is not a run directory: it has no {_MARK} written by kerasft.")
+            damaged = (self.path / _MARK).exists()
+            what = f"its {_MARK} is damaged or not" if damaged else f"it has no {_MARK}"
+            raise RunError(f"{self.path} is not a run directory: {what} written by kerasft.")
         return self
 
     @contextlib.contextmanager
@@ -131,7 +133,8 @@ class RunDirectory:
         try:
             yield
         finally:
-            lock.release()  # the file stays: who removes it may remove the lock of another
+            Path(lock.lock_file).unlink(missing_ok=True)  # while it is still ours
+            lock.release()
 
     def read(self, name: str) -> dict[str, Any]:
         """One JSON record.
@@ -155,6 +158,13 @@ class RunDirectory:
         if not self.writes:
             return
         files.write_json(self.path / f"{name}.json", value)
+
+    def is_finished(self) -> bool:
+        """Whether it says so; a damaged record does not."""
+        try:
+            return self.read("status").get("status") == "finished"
+        except RunError:
+            return False
 
     def read_notes(self) -> list[str]:
         """What the user was told before; nothing if it stopped before that."""

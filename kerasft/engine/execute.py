@@ -16,7 +16,7 @@ from kerasft.engine.prepare import Prepared
 from kerasft.engine.progress import Event, Events, ProgressLines
 from kerasft.engine.run import Run, load
 from kerasft.engine.training import Training
-from kerasft.errors import Interrupted
+from kerasft.errors import Interrupted, UsageError
 from kerasft.model import TrainedModel
 from kerasft.quiet import quiet_retracing
 
@@ -30,6 +30,9 @@ class Observers:
         console: Console | None,
         events: Callable[[Event], None] | None,
     ):
+        for callback in callbacks:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise UsageError(f"callbacks are instances of keras.callbacks.Callback. Received: {callback!r}")
         self._callbacks = callbacks
         self._console = console or Console(stderr=True)
         self._events = events

@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -124,11 +124,7 @@ def check_same(directory: RunDirectory, before: Mapping[str, Any], now: Mapping[
     """
     if not before and (directory.path / "data.json").exists():
         before = {"data": directory.read("data")["sha256"]}
-    differences = {
-        part: [f"{name}: was {_short(was)}, is {_short(now[part].get(name))}" for name, was in values.items()
-               if now[part].get(name) != was]
-        for part, values in before.items() if part in now
-    }  # fmt: skip
+    differences = {part: list(_differences(values, now[part])) for part, values in before.items() if part in now}
     fixed = [line for part in ("config", "data") for line in differences.get(part, ())]
     loose = [line for part in ("versions", "devices") for line in differences.get(part, ())]
     if fixed:
@@ -141,6 +137,18 @@ def check_same(directory: RunDirectory, before: Mapping[str, Any], now: Mapping[
             f"{directory.path} would not end as it would have; --force goes on all the same:\n  " + "\n  ".join(loose)
         )
     return [f"Resumed by force though this differs: {line}" for line in loose]
+
+
+def _differences(was: Any, now: Any, path: str = "") -> Iterator[str]:
+    """One line for each value that differs, named by its place."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for name in {**was, **now}:
+            yield from _differences(was.get(name), now.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for i, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from _differences(one, other, f"{path}[{i}]")
+    elif was != now:
+        yield f"{path}: was {_short(was)}, is {_short(now)}"
 
 
 def _short(value: Any) -> str:

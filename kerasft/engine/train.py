@@ -123,6 +123,7 @@ def finetune(
         KerasftError: the loss is not a number, memory is not enough, or frozen weights have changed.
         Interrupted: Ctrl-C; `resume` goes on.
     """
+    observers = Observers(callbacks, console, events)
     chosen = placement.strategy(devices, strategy)
     found = pretrained.locate(backbone)
     made_task = modeling.create_task(found.spec, task, task_options or {})
@@ -176,7 +177,7 @@ def finetune(
         directory.create(overwrite)
         record.write(directory, config, found, model, prepared)
         run = Run(directory, model, first_notes(model, prepared))
-        return execute(run, training, prepared, config, Observers(callbacks, console, events), None)
+        return execute(run, training, prepared, config, observers, None)
 
 
 def repeat(config: Mapping[str, Any], **changes: Any) -> Run:
@@ -232,7 +233,7 @@ def resume(
     records = RunDirectory(path, writes=placement.is_chief(chosen))
     given = {"train": train, "validation": validation, "test": test}
     with records.in_use():
-        if (path / "status.json").exists() and records.read("status").get("status") == "finished":
+        if records.is_finished():
             records.remove_checkpoints()  # it may have been killed before that
             observers.tell(f"{path} is finished already: there is nothing to resume.")
             return load(path)
@@ -249,12 +250,14 @@ def resume(
             checkpoints.remove_after(records.checkpoints, start)
         model = _build(found, made_task, config, chosen, weights=start is None)
         training = Training(model, prepared, Settings.of(config), records, chosen, identity)
+        # Derived again from the same data: it may have been damaged.
+        records.write("task", {"name": config["task"], "config": made_task.get_config()})
         if start:
             where = start.position
             notes.append(f"{_RESUMED[0]} {where.phase + 1}, epoch {where.epoch + 1}, step {where.step + 1}.")
         else:
             record.write(records, config, found, model, prepared)
-            notes.append(f"{_RESUMED[1]}: there is no checkpoint yet.")
+            notes.append(f"{_RESUMED[1]}: there is no {'undamaged ' if notes else ''}checkpoint.")
         earlier = records.read_notes() or first_notes(model, prepared)
         run = Run(records, model, [*(note for note in earlier if not note.startswith(_RESUMED)), *notes])
         return execute(run, training, prepared, config, observers, start)

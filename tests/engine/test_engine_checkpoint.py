@@ -131,7 +131,7 @@ def test_the_one_before_a_damaged_one_is_used_and_said(damage, model: keras.Mode
     damage(last)
     found, notes = latest(tmp_path)
     assert found.path == before
-    assert notes == [f"{last} is damaged (its content is not what its name says); the checkpoint before it is used."]
+    assert notes == [f"{last} is damaged (its content is not what its name says); the one before it is tried."]
 
     # It would else count as one of the last two, and the run would lose the checkpoints it makes now.
     checkpoint.remove_after(tmp_path, found)
@@ -144,8 +144,8 @@ def test_when_all_are_damaged_it_says_that_the_run_begins_anew(model: keras.Mode
     found, notes = checkpoint.latest(tmp_path)
     assert found is None
     assert [note.rpartition("; ")[2] for note in notes] == [
-        "the checkpoint before it is used.",
-        "no other is left, so the run begins anew.",
+        "the one before it is tried.",
+        "the one before it is tried.",
     ]
     checkpoint.remove_after(tmp_path, None)
     assert not list(tmp_path.iterdir())

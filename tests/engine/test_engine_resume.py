@@ -37,7 +37,7 @@ def test_a_damaged_checkpoint_costs_a_step_and_is_said(whole: Whole, tmp_path: P
             seen.append(sorted(path.name for path in (directory / "checkpoints").iterdir()))
 
     run = kerasft.resume(directory, callbacks=[Look()])
-    assert f"{last} is damaged (its content is not what its name says); the checkpoint before it is used." in run.notes
+    assert f"{last} is damaged (its content is not what its name says); the one before it is tried." in run.notes
     assert seen[0] == [before.name]  # neither the damaged nor the half-written one counts as one of the last two
     assert [name.partition("-")[0] for name in seen[1]] == ["00000004", "00000005"]
     whole.assert_the_same(run)
@@ -51,6 +51,6 @@ def test_without_a_checkpoint_it_begins_anew(whole: Whole, tmp_path: Path) -> No
         (directory / f"{name}.json").unlink()
     run = kerasft.resume(directory)
     whole.assert_the_same(run)
-    assert run.notes[-2].endswith("no other is left, so the run begins anew.")
-    assert run.notes[-1] == "Resumed from the beginning: there is no checkpoint yet."
+    assert run.notes[-2].endswith("is tried.")
+    assert run.notes[-1] == "Resumed from the beginning: there is no undamaged checkpoint."
     assert len(run.predict(run.samples)) == 10
