@@ -1,5 +1,6 @@
 """kill -9 at any moment, then resume: the same weights and the same history, to the byte."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ import pytest
 from chaos import Kill, Outcome
 from small_runs import separable, write_csv
 
+_PHASES = [
+    {"train": "head", "epochs": 1, "learning_rate": 1e-2},
+    {"train": "top1", "epochs": 2, "learning_rate": 1e-2, "schedule": "cosine"},
+    {"train": "all", "epochs": 2, "learning_rate": 5e-3},
+]
 _SETTINGS = {
-    "phases": [
-        {"train": "head", "epochs": 1, "learning_rate": 1e-2},
-        {"train": "top1", "epochs": 2, "learning_rate": 1e-2, "schedule": "cosine"},
-        {"train": "all", "epochs": 2, "learning_rate": 5e-3},
-    ],
+    "phases": _PHASES,
     "batch_size": 8,
     "checkpoint_steps": 2,
     "backbone_options": {"length": 16},
@@ -23,7 +25,15 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "plain": {},
     "averaged-accumulated": {"ema": 0.9, "accumulation": 3, "optimizer": "sgd", "seed": 3},
     "adapters": {"lora": {"rank": 2}, "plateau": True, "checkpoint_steps": 1, "seed": 4},
-    "stopping": {"early_stopping": 1, "noisy": 20, "validation": 0.3, "seed": 5},
+    "stopping": {
+        # So slow a phase that it is ended before its time; and a callback that ends the run within its last epoch.
+        "phases": [_PHASES[0], {"train": "top1", "epochs": 3, "learning_rate": 1e-9}, _PHASES[2]],
+        "early_stopping": 1,
+        "monitor": "val_accuracy",
+        "noisy": 27,
+        "validation": 0.3,
+        "seed": 5,
+    },
 }
 LAST = {
     "plain": Kill("end", delay=0.7),
@@ -97,3 +107,6 @@ def test_the_kills_were_where_they_should_be(outcomes: dict[str, tuple[Outcome, 
     killed = [outcome for outcome, _ in outcomes.values()]
     assert sum(len(outcome.kills) for outcome in killed) >= 25
     assert sum(outcome.torn for outcome in killed) >= 5
+    _, stopped = outcomes["stopping"]
+    ends = [record["step"] for record in json.loads(stopped.history)["epochs"]]
+    assert ends == [6, 12, 18, 24, 27]  # two epochs of three, then a run that a callback has ended

@@ -190,7 +190,7 @@ def test_data_that_were_python_objects_must_be_given_again(tmp_path: Path) -> No
             phases=[{"train": "head", "epochs": 1}],
             callbacks=[Stop()],
         )
-    with pytest.raises(UsageError, match="train was a Python list: name a file with --train, or call kerasft from Py"):
+    with pytest.raises(UsageError, match="train was a Python list, which no file brings back"):
         kerasft.resume(run)
     assert "\n  train: was " in refused(run, train=separable(26))
     assert len(kerasft.resume(run, train=rows).history) == 1
