@@ -67,7 +67,7 @@ def test_another_configuration_is_refused(force: bool, whole: Whole, tmp_path: P
     (directory / "config.json").write_text(json.dumps(config | {"batch_size": 6}))
     message = refused(directory, force=force)
     assert "\n  batch_size: was 12, is 6" in message
-    assert "\n  phases: was " in message
+    assert "\n  phases[1].learning_rate: was 0.01, is 0.5" in message
 
 
 def rewrite(directory: Path, change: Callable[[dict[str, Any]], None]) -> None:
