@@ -75,7 +75,10 @@ def sources(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
         source = config.get(name)
         if isinstance(source, dict) and given.get(name) is None:
             kind = source["python"]
-            raise UsageError(f"{name} was a Python {kind}, which no file brings back: call Python with {name}=….")
+            raise UsageError(
+                f"{name} was a Python {kind}, which no file brings back: name one with --{name}, or call Python with "
+                f"{name}=…."
+            )
         if name in config:
             found[name] = source if given.get(name) is None else given[name]
     return found
