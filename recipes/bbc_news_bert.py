@@ -32,7 +32,7 @@ class Config:
     backbone: str = "bert/minilm-l6"
     out: str | None = None  # by default a new directory below runs/
     epochs: int = 1
-    batch_size: int = 16
+    batch_size: int = 8
     learning_rate: float = 1e-4
     length: int = 128  # tokens; the first lines of a news story tell what it is about
     seed: int = 0
