@@ -15,7 +15,7 @@ import kerasft
 
 def main() -> None:
     """One range test, three trainings."""
-    cfg = Config()
+    cfg = Config(batch_size=16)
     phase = kerasft.Phase("all", cfg.epochs, layer_decay=1.0)
     common = {
         "encoding": "utf-8,latin-1",
