@@ -7,8 +7,6 @@ Run in the project's environment; MODEL is the same directory that hf.py is give
 
 import argparse
 import json
-import os
-import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -28,16 +26,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        model = _with_pooler(args.model, Path(scratch) / "model")
         for seed in args.seeds:
             out = Path(scratch) / str(seed)
-            print(json.dumps(run(model, args.data, args.epochs, args.length, seed, out)), flush=True)
+            print(json.dumps(run(args.model, args.data, args.epochs, args.length, seed, out)), flush=True)
 
 
 def run(model: Path, directory: Path, epochs: int, length: int, seed: int, out: Path) -> dict[str, object]:
     """Trains with one seed (of head, order and dropout) and evaluates the last weights on the test data."""
     done = kerasft.finetune(
-        str(model),
+        str(model.resolve()),
         "classification",
         directory / "train.csv",
         validation=None,
@@ -47,7 +44,7 @@ def run(model: Path, directory: Path, epochs: int, length: int, seed: int, out: 
         seed=seed,
         phases=[kerasft.Phase("all", epochs=epochs, learning_rate=1e-4, layer_decay=1.0)],  # one rate for all layers
         clip_norm=1.0,
-        backbone_options={"length": length, "pooler": True},
+        backbone_options={"length": length, "pooler": True},  # as hf.py; by default kerasft averages its tokens
     )
     report = json.loads((out / "report.json").read_text())
     return {
@@ -62,12 +59,6 @@ def run(model: Path, directory: Path, epochs: int, length: int, seed: int, out: 
         "tensorflow": version("tensorflow"),
         "keras": version("keras"),
     }
-
-
-def _with_pooler(model: Path, copy: Path) -> Path:
-    """The checkpoint without the mark that makes kerasft average its tokens: hf.py uses the pooler, so must this."""
-    shutil.copytree(model.resolve(), copy, ignore=shutil.ignore_patterns("1_Pooling"), copy_function=os.symlink)
-    return copy
 
 
 if __name__ == "__main__":

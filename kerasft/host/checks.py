@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from kerasft.phases import Phase
 from kerasft.specs import BackboneSpec, PresetSpec, RecipeSpec, TaskSpec, describe
 
 
@@ -22,6 +23,7 @@ _TYPES: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     int: ("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool)),
     tuple[str, ...]: ("a tuple of strings", _tuple_of(str)),
     tuple[PresetSpec, ...]: ("a tuple of PresetSpec", _tuple_of(PresetSpec)),
+    tuple[Phase, ...]: ("a tuple of Phase", _tuple_of(Phase)),
     Mapping[str, Any]: (
         "a mapping with string keys",
         lambda value: isinstance(value, Mapping) and all(isinstance(key, str) for key in value),

@@ -65,6 +65,7 @@ def test_good_specs_pass(spec: Any) -> None:
         (backbone(presets=()), "tiny: expected '' or the name of a preset (it has none). Received: 'tiny'"),
         (backbone(presets=("tiny",)), "presets: expected a tuple of PresetSpec. Received: ('tiny',)"),
         (backbone(presets=(PresetSpec(name="tiny"),) * 2), "presets: expected distinct names"),
+        (backbone(phases=({"train": "head"},)), "phases: expected a tuple of Phase. Received: ({'train': 'head'},)"),
         (backbone(custom_ops="tensorflow_text"), "custom_ops: expected a tuple of strings"),
         (preset(sources="hf://a/b"), "PresetSpec(name='tiny').sources: expected a tuple of strings"),
         (preset(parameters=1.5), "parameters: expected an integer. Received: 1.5"),
