@@ -1,7 +1,7 @@
 """What a backbone factory returns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,6 +44,7 @@ class Backbone:
         files: name and content of every file needed to make this backbone again without its weights; the factory
             gets them back as a directory together with ``weights=False``.
         notes: what the user should know about this checkpoint, one line each.
+        padding: what fills an input up behind the last token of a text, by its name; 0 where nothing is said.
     """
 
     model: "keras.Model"
@@ -51,6 +52,7 @@ class Backbone:
     preprocess: "Callable[[tf.Tensor], Encoded]"
     files: Mapping[str, bytes]
     notes: Sequence[str] = ()
+    padding: Mapping[str, Any] = field(default_factory=dict)
 
 
 BackboneFactory = Callable[..., Backbone]

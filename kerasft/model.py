@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 _MEANS = ("sum_over_batch_size", "mean")
 
 
+class _Broken:
+    """The first update whose loss was not finite: -1 until there is one. No variable of the model's own."""
+
+    def __init__(self) -> None:
+        self.update = tf.Variable(-1, trainable=False, dtype=tf.int64)
+
+    def check(self, loss: tf.Tensor, update: tf.Tensor) -> None:
+        """Remembers `update` if it is the first."""
+        first = tf.logical_and(self.update < 0, tf.logical_not(tf.math.is_finite(loss)))
+        self.update.assign(tf.where(first, tf.cast(update, tf.int64), self.update))
+
+
 @dataclass(frozen=True)
 class Split:
     """A model cut where its frozen part ends: ``suffix(prefix(x))`` is the whole, with the same layers."""
@@ -38,6 +50,7 @@ class TrainedModel(BuildsWithoutData, keras.Model):
     assembly: "Assembly"
     split: Split | None = None
     micro_batches: int = 1
+    _broken: "_Broken | None" = None
 
     def compile(self, *args: Any, **options: Any) -> None:
         """As Keras does it.
@@ -46,6 +59,7 @@ class TrainedModel(BuildsWithoutData, keras.Model):
             UsageError: batches come in pieces, and the loss is not a mean over examples, so that it would be another.
         """
         super().compile(*args, **options)
+        self._broken = _Broken() if self.steps_per_execution > 1 else None
         pieces = self.micro_batches * self.distribute_strategy.num_replicas_in_sync
         reduction = getattr(self.loss, "reduction", _MEANS[0])
         if pieces > 1 and reduction not in _MEANS:
@@ -87,9 +101,19 @@ class TrainedModel(BuildsWithoutData, keras.Model):
         self._loss(x, y, sample_weight, training=False)
         return self._logs()
 
+    def first_broken(self, batch: int) -> int:
+        """The first batch, of those up to `batch` in one call of TensorFlow, whose loss was not finite."""
+        if self._broken is None:
+            return batch
+        return batch - (int(self.optimizer.iterations) - 1 - int(self._broken.update))
+
     def _loss(self, x: Any, y: Any, sample_weight: Any, *, training: bool) -> tf.Tensor:
         """Mean loss over these examples, which metrics hear of."""
-        logits = self(x, training=training)
+        if isinstance(x, tuple):  # outputs of the frozen part, which were computed before
+            assert self.split is not None
+            logits = self.split.suffix(list(x), training=training)
+        else:
+            logits = self(x, training=training)
         loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=sample_weight, training=training)
         # Keras has divided it by the number of replicas.
         loss *= tf.cast(self.distribute_strategy.num_replicas_in_sync, loss.dtype)
@@ -98,6 +122,8 @@ class TrainedModel(BuildsWithoutData, keras.Model):
             if metric.name == "loss":
                 metric.update_state(tf.where(size > 0, loss, tf.zeros_like(loss)), sample_weight=size)
         self.compute_metrics(x, y, logits, sample_weight)
+        if training and self._broken:
+            self._broken.check(loss, self.optimizer.iterations.value)
         return loss
 
     def _gradients(self, x: Any, y: Any, sample_weight: Any, variables: list[keras.Variable]) -> list[Any]:

@@ -148,6 +148,7 @@ def dataset(
         DataError: targets that do not fit the task: all of them are listed.
         UsageError: there are no examples, or not as many targets as inputs.
     """
+    from kerasft.engine.encode import Encodings
     from kerasft.engine.pipeline import Batches
     from kerasft.engine.plan import BatchPlan
 
@@ -161,7 +162,7 @@ def dataset(
     task = model.assembly.task
     encoded = task.encode(targets, lambda i: f"example {i}")
     plan = BatchPlan(examples=len(inputs), batch_size=batch_size, seed=shuffle_seed)
-    return Batches(model.assembly, inputs, encoded, plan).dataset()
+    return Batches(Encodings(model.assembly.backbone, inputs), task, encoded, plan).passes()
 
 
 def answers(model: keras.Model, raw: tf.Tensor) -> dict[str, tf.Tensor]:

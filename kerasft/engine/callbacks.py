@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,26 @@ from kerasft.phases import Phase
 _POINTS = 50  # of a training curve
 
 
+@dataclass
+class Steps:
+    """Counts the batches of a run, of which Keras tells the last of every call.
+
+    Args:
+        done: of the whole run.
+        of_epoch: of the epoch.
+    """
+
+    done: int = 0
+    of_epoch: int = 0
+
+    def advance(self, batch: int) -> None:
+        """To the batch of this index in the epoch."""
+        if batch < self.of_epoch:
+            self.of_epoch = 0
+        self.done += batch + 1 - self.of_epoch
+        self.of_epoch = batch + 1
+
+
 class History(keras.callbacks.Callback):
     """Writes metrics to ``history.json``, atomically, at the end of each epoch.
 
@@ -29,16 +50,16 @@ class History(keras.callbacks.Callback):
     def __init__(self, directory: RunDirectory):
         super().__init__()
         self._directory = directory
-        self._step = 0
+        self._steps = Steps()
         self._records: dict[str, list[dict[str, Any]]] = {"phases": [], "epochs": [], "steps": []}
 
     def get_state(self) -> dict[str, Any]:
         """Everything but the directory."""
-        return {"step": self._step, "records": self._records}
+        return {"steps": asdict(self._steps), "records": self._records}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """The inverse of `get_state`."""
-        self._step, self._records = state["step"], state["records"]
+        self._steps, self._records = Steps(**state["steps"]), state["records"]
 
     @property
     def phases(self) -> list[dict[str, Any]]:
@@ -57,14 +78,16 @@ class History(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """One more step."""
-        self._step += 1
+        before = self._steps.done
+        self._steps.advance(batch)
         whole = self.params["steps"] * self.params["epochs"]
-        if self._step % max(1, whole // _POINTS) == 0 or self._step == whole:
-            self._records["steps"].append({"step": self._step, **figures(logs)})
+        every = max(1, whole // _POINTS)
+        if self._steps.done // every > before // every or self._steps.done == whole:
+            self._records["steps"].append({"step": self._steps.done, **figures(logs)})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One more epoch."""
-        self._records["epochs"].append({"epoch": epoch + 1, "step": self._step, **figures(logs)})
+        self._records["epochs"].append({"epoch": epoch + 1, "step": self._steps.done, **figures(logs)})
         self._directory.write("history", self._records)
 
 
@@ -190,7 +213,7 @@ class StopAtNaN(keras.callbacks.Callback):
         """Checks the running mean, which stays NaN once it is."""
         value = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(value):
-            epoch = self._epoch
+            epoch, batch = self._epoch, self.model.first_broken(batch)
             error = not_finite(
                 f"The loss became {value} at step {batch + 1} of epoch {epoch + 1}.", self._examples, epoch, batch
             )

@@ -100,13 +100,20 @@ def execute(
             return run
         if config["lora"] or config["precision"] != "float32":
             run = load(run.directory, notes=run.notes)  # what users of the run will have
-        seconds = training.seconds
+        seconds, cpu_seconds = training.seconds, training.cpu_seconds
         part = prepared.evaluated
         seen = prepared.seen.get(part.name, np.empty(0, np.int64))
         report = run.evaluate_part(part, run.notes, config["batch_size"], seen)
         history = directory.read("history")
         directory.write(
-            "report", {**report.to_json(), "phases": history["phases"], "training_seconds": round(seconds, 1)}
+            "report",
+            {
+                **report.to_json(),
+                "phases": history["phases"],
+                "training_seconds": round(seconds, 3),
+                "training_cpu_seconds": round(cpu_seconds, 3),
+                "padding": training.padding,
+            },
         )
         write_html(run.directory / "report.html", report=report, history=history, config=config, seconds=seconds)
     except KeyboardInterrupt as interrupt:
@@ -128,6 +135,9 @@ def execute(
     return run
 
 
-def first_notes(model: TrainedModel, prepared: Prepared) -> list[str]:
-    """What the user should know of backbone and data, one line each."""
-    return [*model.assembly.backbone.notes, *prepared.notes, *record.data_notes(model, prepared)]
+def first_notes(model: TrainedModel, prepared: Prepared, training: Training) -> list[str]:
+    """What the user should know of backbone, data and batches, one line each."""
+    notes = [*model.assembly.backbone.notes, *prepared.notes, *record.data_notes(model, prepared)]
+    if training.padding:
+        notes.append(f"{100 * training.padding:.1f} % of the tokens in training batches are padding.")
+    return notes

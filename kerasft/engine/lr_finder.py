@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from kerasft import files, freezing, modeling, phases, pretrained
+from kerasft.engine.encode import Encodings
 from kerasft.engine.optim import Optimization
 from kerasft.engine.pipeline import Batches
 from kerasft.engine.plan import BatchPlan
@@ -141,11 +142,18 @@ def find_learning_rate(
         loss=made_task.loss(),
         jit_compile=False,
     )
-    plan = BatchPlan(examples=len(prepared.train), batch_size=batch_size, seed=seed)
-    batches = Batches(model.assembly, prepared.train.inputs, prepared.train.encoded, plan)
+    encodings = Encodings(model.assembly.backbone, prepared.train.inputs)
+    plan = BatchPlan(
+        examples=len(prepared.train),
+        batch_size=batch_size,
+        seed=seed,
+        lengths=encodings.lengths,
+        limit=encodings.limit,
+    )
+    batches = Batches(encodings, made_task, prepared.train.encoded, plan)
     recorder = _Recorder(schedule)
     model.fit(
-        batches.dataset(range(-(-steps // plan.steps))),
+        batches.passes().repeat(),
         steps_per_epoch=steps,
         callbacks=[recorder],
         shuffle=False,

@@ -1,79 +1,97 @@
-"""Examples to `tf.data` batches, by the batch plan."""
+"""Encoded examples to `tf.data` batches, by the batch plan."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerasft.engine.plan import BatchPlan
-
-if TYPE_CHECKING:
-    from kerasft.modeling import Assembly
+from kerasft.engine.encode import Encodings
+from kerasft.engine.plan import BatchPlan, shards
+from kerasft.engine.table import Table
+from kerasft.task import Task
 
 # Batches made ready ahead of the training step: one in use, one waiting.
 _PREFETCH = 2
 
+_Epochs = Callable[[], Iterable[tuple[np.ndarray, ...]]]
+
 
 class Batches:
-    """Examples that become batches ``(model inputs, aligned targets)``, preprocessed as they are needed.
+    """Examples that become batches ``(model inputs, aligned targets)``, in graph operations.
 
     Args:
-        assembly: whose backbone preprocesses and whose task aligns.
-        inputs: raw inputs, for example strings.
-        targets: encoded, one row per input.
+        encodings: the examples.
+        task: which aligns the targets.
+        targets: encoded, one row per example.
         plan: which example stands in which batch.
+        features: outputs of the model's frozen part for these examples. They then take the place of its inputs, as a
+            tuple in the order of their columns.
     """
 
-    def __init__(self, assembly: "Assembly", inputs: Sequence[Any], targets: np.ndarray, plan: BatchPlan):
-        self._assembly = assembly
-        self._raw, self._targets = tf.constant(list(inputs)), tf.constant(targets)
-        self.plan = plan
+    def __init__(
+        self,
+        encodings: Encodings,
+        task: Task,
+        targets: np.ndarray,
+        plan: BatchPlan,
+        features: Table | None = None,
+    ):
+        self._encodings = encodings
+        self._task = task
+        self._targets = tf.constant(targets)
+        self._plan = plan
+        self._features = features
 
-    def dataset(self, epochs: range = range(1), step: int = 0) -> tf.data.Dataset:
-        """Batches of these epochs, one after the other, from the batch `step` of the first on.
+    def dataset(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
+        """The batches of an epoch, from the batch `step` on."""
+        return self._gathered(lambda: [self._epoch(epoch, step)], self._plan.steps(epoch) - step)
 
-        Read again, it goes on with the epochs after those, so that Keras shuffles anew when it starts over.
-        """
-        passes = itertools.count()
-
-        def indices() -> Iterator[np.ndarray]:
-            later = next(passes) * len(epochs)
-            for epoch in epochs:
-                yield from self.plan.batches(epoch + later, start=step if epoch == epochs.start and not later else 0)
-
-        count = self.plan.steps * len(epochs) - step
-        return self._gathered(indices, tf.data.experimental.assert_cardinality(count))
+    def passes(self) -> tf.data.Dataset:
+        """One epoch, and another one each time it is read again, so that Keras shuffles anew."""
+        epochs = itertools.count()
+        return self._gathered(lambda: [self._epoch(next(epochs), 0)], self._plan.steps())
 
     def distributed(
-        self, strategy: tf.distribute.Strategy, epochs: range = range(1), step: int = 0
+        self, strategy: tf.distribute.Strategy, epoch: int = 0, step: int = 0
     ) -> tf.distribute.DistributedDataset:
         """`dataset` with every batch spread over the replicas of `strategy`, as evenly as it can be.
 
-        Each process preprocesses what its own replicas train on and no more.
+        Each process gathers what its own replicas train on and no more.
         """
         replicas = strategy.num_replicas_in_sync
 
         def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
             own = replicas // context.num_input_pipelines
             first = context.input_pipeline_id * own
-
-            def indices() -> Iterator[np.ndarray]:
-                for epoch in epochs:
-                    for index in self.plan.batches(epoch, start=step if epoch == epochs.start else 0):
-                        yield from np.array_split(index, replicas)[first : first + own]
-
-            return self._gathered(indices)
+            return self._gathered(lambda: [self._epoch(epoch, step, replicas, range(first, first + own))])
 
         return strategy.distribute_datasets_from_function(of_process)
 
-    def _gathered(self, indices: Any, *transformations: Any) -> tf.data.Dataset:
-        def gather(index: tf.Tensor) -> tuple[Mapping[str, tf.Tensor], tf.Tensor]:
-            batch = self._assembly.backbone.preprocess(tf.gather(self._raw, index))
-            return dict(batch.inputs), self._assembly.task.align(tf.gather(self._targets, index), batch.alignment)
+    def _epoch(self, epoch: int, step: int, replicas: int = 1, own: range = range(1)) -> tuple[np.ndarray, ...]:
+        """Indices of all batches as one matrix, how many of each row are one, and to how many tokens it is padded."""
+        batches = list(self._plan.batches(epoch, start=step))
+        lengths = np.repeat([self._plan.length(index) for index in batches], len(own))
+        pieces = [shards(index, replicas)[i] for index in batches for i in own]
+        matrix = np.zeros((len(pieces), max(map(len, pieces), default=0)), np.int64)
+        for row, piece in zip(matrix, pieces, strict=True):
+            row[: len(piece)] = piece
+        return matrix, np.array([len(piece) for piece in pieces], np.int64), lengths.astype(np.int64)
 
-        batches = tf.data.Dataset.from_generator(indices, output_signature=tf.TensorSpec([None], tf.int64))
-        for transformation in transformations:
-            batches = batches.apply(transformation)
-        return batches.map(gather, num_parallel_calls=1).prefetch(_PREFETCH)
+    def _gathered(self, epochs: _Epochs, count: int | None = None) -> tf.data.Dataset:
+        def gather(row: tf.Tensor, size: tf.Tensor, length: tf.Tensor) -> tuple[Any, tf.Tensor]:
+            index = row[:size]
+            inputs, alignment = self._encodings.gather(index, length)
+            targets = self._task.align(tf.gather(self._targets, index), alignment)
+            if self._features is None:
+                return inputs, targets
+            return tuple(self._features.gather(index, length).values()), targets
+
+        # Python is asked once an epoch, and not for every batch.
+        spec = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64)
+        rows = tf.data.Dataset.from_generator(epochs, output_signature=spec)
+        rows = rows.flat_map(lambda *epoch: tf.data.Dataset.from_tensor_slices(epoch))
+        if count is not None:
+            rows = rows.apply(tf.data.experimental.assert_cardinality(count))
+        return rows.map(gather, num_parallel_calls=1).prefetch(_PREFETCH)

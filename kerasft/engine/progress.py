@@ -3,6 +3,7 @@ program as events."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from kerasft import phases as phases_module
-from kerasft.engine.callbacks import figures
+from kerasft.engine.callbacks import Steps, figures
 from kerasft.freezing import Frozen
 from kerasft.phases import Phase
 
@@ -38,7 +39,7 @@ class ProgressLines(keras.callbacks.Callback):
         self._console = console
         self._bar: Progress | None = None
         self._epoch = 0
-        self._done = 0  # steps, of the whole run
+        self._counted = Steps()
         self._whole = steps * self._epochs
         self._paced: tuple[int, float] | None = None  # steps done and time, from which on speed is measured
         self._started = self._printed = 0.0
@@ -46,11 +47,11 @@ class ProgressLines(keras.callbacks.Callback):
 
     def get_state(self) -> dict[str, Any]:
         """How far it is; time starts anew."""
-        return {"epoch": self._epoch, "done": self._done, "where": self._where}
+        return {"epoch": self._epoch, "steps": asdict(self._counted), "where": self._where}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """The inverse of `get_state`."""
-        self._epoch, self._done, self._where = state["epoch"], state["done"], state["where"]
+        self._epoch, self._counted, self._where = state["epoch"], Steps(**state["steps"]), state["where"]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -69,12 +70,22 @@ class ProgressLines(keras.callbacks.Callback):
         """One line per phase; its speed is another one."""
         self._paced = None
         # Phases that ended early have left some out.
-        self._whole = self._done + self._steps * sum(phase.epochs for phase in self._phases[index:])
+        self._whole = self._counted.done + self._steps * sum(phase.epochs for phase in self._phases[index:])
         if self._bar:
             self._bar.update(self._bar.task_ids[0], total=self._whole)
         self._where = f"{phase.label} " if len(self._phases) > 1 else ""
         self._print(f"phase {index + 1}/{len(self._phases)}  {phases_module.describe(phase)}")
         self._print(f"  {frozen}")
+
+    def on_features(self, done: int, examples: int) -> None:
+        """How far the frozen layers are computed."""
+        text = f"frozen layers: {done:,}/{examples:,} examples"
+        now = time.monotonic()
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], description=text, text="")
+        elif now - self._printed >= _PLAIN_EVERY:
+            self._printed = now
+            self._print(text)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remembers which it is."""
@@ -82,17 +93,17 @@ class ProgressLines(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the line."""
-        self._done += 1
+        self._counted.advance(batch)
         now = time.monotonic()
-        where = f"{self._where}epoch {self._epoch + 1}/{self._epochs} step {batch + 1}/{self._steps}"
+        where = f"{self._where}epoch {self._epoch + 1}/{self._epochs} step {batch + 1}/{self.params['steps']}"
         if self._bar:
             text = self._describe(logs, now)
-            self._bar.update(self._bar.task_ids[0], completed=self._done, description=where, text=text)
+            self._bar.update(self._bar.task_ids[0], completed=self._counted.done, description=where, text=text)
         elif now - self._printed >= _PLAIN_EVERY:
             self._printed = now
             self._print(f"{where}  {self._describe(logs, now)}")
         if self._paced is None:
-            self._paced = self._done, now  # the first step traces the graph: it says nothing about the others
+            self._paced = self._counted.done, now  # the first step traces the graph: it says nothing about the others
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One line per epoch that stays."""
@@ -113,11 +124,11 @@ class ProgressLines(keras.callbacks.Callback):
         self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _describe(self, logs: Mapping[str, Any] | None, now: float) -> str:
-        if self._paced is None or self._done == self._paced[0]:
+        if self._paced is None or self._counted.done == self._paced[0]:
             return _figures(logs or {})
         done, since = self._paced
-        step = (now - since) / (self._done - done)
-        left = step * (self._whole - self._done)
+        step = (now - since) / (self._counted.done - done)
+        left = step * (self._whole - self._counted.done)
         speed = self._examples / self._steps / max(step, 1e-9)
         return f"{clock(left)} left  {_figures(logs or {})}  {speed:.0f} examples/s"
 

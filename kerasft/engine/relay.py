@@ -27,6 +27,14 @@ class KnowsPhases(Protocol):
 
 
 @runtime_checkable
+class ShowsFeatures(Protocol):
+    """A callback that shows how far the frozen part of the model is computed."""
+
+    def on_features(self, done: int, examples: int) -> None:
+        """Called now and then, before a phase."""
+
+
+@runtime_checkable
 class Remembers(Protocol):
     """A callback that says itself what must be remembered."""
 
@@ -68,6 +76,32 @@ class Relay(keras.callbacks.Callback):
         self._restore: Callable[[], None] | None = None
         self._at_begin: list[dict[str, Any]] = []
         self._plain_at_begin: list[dict[str, Any]] = []
+
+    @property
+    def steps(self) -> int:
+        """Batches of the epoch."""
+        return self._params["steps"]
+
+    @steps.setter
+    def steps(self, value: int) -> None:
+        self._params["steps"] = value  # the callbacks below have this same mapping
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a callback that is not ours wants to hear of every batch."""
+        hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+        return any(
+            getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+            for callback in self.callbacks
+            if not type(callback).__module__.startswith("kerasft.engine.")
+            for hook in hooks
+        )
+
+    def on_features(self, done: int, examples: int) -> None:
+        """Tells the callbacks that show it how far the frozen part is computed."""
+        for callback in self.callbacks:
+            if isinstance(callback, ShowsFeatures):
+                callback.on_features(done, examples)
 
     def begin(self, model: keras.Model) -> None:
         """Training begins, for the first time or again."""
@@ -173,11 +207,13 @@ class Relay(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """A batch that is done, and a time for a checkpoint; that of the last batch waits for the end of the epoch."""
         assert self._list is not None
-        step = batch + self._offset + 1
-        self.position = replace(self.position, step=step, updates=self.position.updates + 1)
+        # Of several batches in one call Keras counts to the end of the call, also where the data end before.
+        step = min(batch + self._offset + 1, self.steps)
+        updates = self.position.updates + step - self.position.step
+        self.position = replace(self.position, step=step, updates=updates)
         self._list.on_train_batch_end(step - 1, logs)
         # A callback's wish to stop would be lost: `fit` begins without one.
-        if step < self._params["steps"] and not self.model.stop_training:
+        if step < self.steps and not self.model.stop_training:
             self._checkpoint(self.position)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:

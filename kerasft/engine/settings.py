@@ -15,8 +15,9 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 _PLAIN = (
     "batch_size", "accumulation", "seed", "monitor", "early_stopping", "checkpoint_steps", "checkpoint_minutes",
-    "precision",
+    "precision", "batch_tokens", "balance", "cache_gigabytes",
 )  # fmt: skip
+_OPTIONAL = ("early_stopping", "checkpoint_steps", "batch_tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,9 @@ class Settings:
     checkpoint_steps: int | None
     checkpoint_minutes: float | None
     precision: str
+    batch_tokens: int | None
+    balance: bool
+    cache_gigabytes: float
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":
@@ -66,9 +70,9 @@ class Settings:
 def _check(values: Mapping[str, Any]) -> None:
     """Raises UsageError with everything that is out of range."""
     wrong = []
-    for name in ("batch_size", "accumulation", "early_stopping", "checkpoint_steps"):
+    for name in ("batch_size", "accumulation", *_OPTIONAL):
         value = values[name]
-        left_out = value is None and name in ("early_stopping", "checkpoint_steps")
+        left_out = value is None and name in _OPTIONAL
         if not left_out and not (is_whole(value) and value >= 1):
             wrong.append(f"{name} must be a whole number from 1. Received: {value!r}")
     if not wrong and values["accumulation"] > values["batch_size"]:
@@ -78,6 +82,11 @@ def _check(values: Mapping[str, Any]) -> None:
     minutes = values["checkpoint_minutes"]
     if minutes is not None and not (is_number(minutes) and 0 <= minutes < math.inf):
         wrong.append(f"checkpoint_minutes must be 0 or above, or None. Received: {minutes!r}")
+    size = values["cache_gigabytes"]
+    if not (is_number(size) and 0 <= size < math.inf):
+        wrong.append(f"cache_gigabytes must be 0 or above. Received: {size!r}")
+    if not isinstance(values["balance"], bool):
+        wrong.append(f"balance must be true or false. Received: {values['balance']!r}")
     if not is_whole(values["seed"]) or not 0 <= values["seed"] < 2**32:
         wrong.append(f"seed must be a whole number from 0 to {2**32 - 1}. Received: {values['seed']!r}")
     if values["precision"] not in PRECISIONS:

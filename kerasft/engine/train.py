@@ -51,6 +51,9 @@ def finetune(
     ema: float | None = None,
     lora: Lora | Mapping[str, Any] | None = None,
     precision: str = "float32",
+    batch_tokens: int | None = None,
+    balance: bool = False,
+    cache_gigabytes: float = 8.0,
     monitor: str | None = None,
     early_stopping: int | None = None,
     checkpoint_steps: int | None = None,
@@ -96,6 +99,10 @@ def finetune(
             validated and kept. Every phase begins a new one.
         lora: train low-rank adapters instead of the backbone's weights; they are merged in the weights that are kept.
         precision: ``"float32"``, or ``"bfloat16"`` for computing (weights stay float32).
+        batch_tokens: most tokens of a batch, padding included; batches of long texts then have fewer examples.
+        balance: draw equally often from each class in every epoch, from a rare one repeatedly.
+        cache_gigabytes: most disk space for the outputs of frozen layers, of all runs together; they are computed once
+            instead of in every epoch. 0 keeps none.
         monitor: metric that chooses the best epoch, for example ``"val_loss"``; by default the task's own.
         early_stopping: end a phase after so many epochs without a better value of it.
         checkpoint_steps: updates between checkpoints for `resume`.
@@ -145,6 +152,9 @@ def finetune(
         "ema": ema,
         "lora": None if adapters is None else to_json(adapters),
         "precision": precision,
+        "batch_tokens": batch_tokens,
+        "balance": balance,
+        "cache_gigabytes": cache_gigabytes,
         "monitor": monitor,
         "early_stopping": early_stopping,
         "checkpoint_steps": checkpoint_steps,
@@ -176,7 +186,7 @@ def finetune(
         training = Training(model, prepared, settings, directory, chosen, record.identity(config, prepared, chosen))
         directory.create(overwrite)
         record.write(directory, config, found, model, prepared)
-        run = Run(directory, model, first_notes(model, prepared))
+        run = Run(directory, model, first_notes(model, prepared, training))
         return execute(run, training, prepared, config, observers, None)
 
 
@@ -258,7 +268,7 @@ def resume(
         else:
             record.write(records, config, found, model, prepared)
             notes.append(f"{_RESUMED[1]}: there is no {'undamaged ' if notes else ''}checkpoint.")
-        earlier = records.read_notes() or first_notes(model, prepared)
+        earlier = records.read_notes() or first_notes(model, prepared, training)
         run = Run(records, model, [*(note for note in earlier if not note.startswith(_RESUMED)), *notes])
         return execute(run, training, prepared, config, observers, start)
 

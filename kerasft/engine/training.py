@@ -15,16 +15,18 @@ from kerasft.engine import checkpoint as checkpoints
 from kerasft.engine import placement, randomness, weights
 from kerasft.engine.checkpoint import Checkpoint, Position
 from kerasft.engine.directory import RunDirectory
-from kerasft.engine.pipeline import Batches
-from kerasft.engine.plan import BatchPlan
-from kerasft.engine.prepare import Part, Prepared
+from kerasft.engine.feed import Feed
+from kerasft.engine.prepare import Prepared
 from kerasft.engine.relay import Relay
 from kerasft.engine.settings import Settings
 from kerasft.errors import KerasftError, UnknownNameError, UsageError
 from kerasft.model import TrainedModel
 from kerasft.phases import Phase
 
-_NAMED = 8  # examples of a batch that a message names
+_CACHED = {
+    True: "before the interruption the frozen layers were computed anew in every epoch.",
+    False: "before the interruption the outputs of the frozen layers came from the cache.",
+}
 
 
 class Training:
@@ -51,6 +53,8 @@ class Training:
         strategy: tf.distribute.Strategy,
         state: dict[str, Any],
     ):
+        self._started, self._seconds_before = time.monotonic(), 0.0
+        self._cpu_started, self._cpu_before = time.process_time(), 0.0
         self._model = model
         self._prepared = prepared
         self._settings = settings
@@ -58,21 +62,19 @@ class Training:
         self._strategy = strategy
         self._state = state
         self._task = model.assembly.task
-        self._plan = BatchPlan(examples=len(prepared.train), batch_size=settings.batch_size, seed=settings.seed)
         replicas = strategy.num_replicas_in_sync
-        if replicas > min(settings.batch_size, self._plan.examples):
+        if replicas > min(settings.batch_size, len(prepared.train)):
             raise UsageError(
-                f"There are {replicas} replicas for batches of {settings.batch_size} and {self._plan.examples} "
+                f"There are {replicas} replicas for batches of {settings.batch_size} and {len(prepared.train)} "
                 "training examples: each replica needs at least one example of a batch."
             )
         for phase in settings.phases:
             phase.groups(len(model.assembly.groups) - 1)
         self._monitor = self._check_monitor()
-        self._train = Batches(model.assembly, prepared.train.inputs, prepared.train.encoded, self._plan)
+        self._feed = Feed(model, prepared, settings, strategy)
         self._saved = time.monotonic()
         self._saved_updates = 0
         self._digest = ""
-        self._started, self._seconds_before = time.monotonic(), 0.0
         randomness.get_state()  # Keras makes its generator when first asked: now, and not at the first checkpoint
 
         self.history = own.History(directory)
@@ -87,12 +89,17 @@ class Training:
     @property
     def examples(self) -> int:
         """Of an epoch."""
-        return self._plan.examples
+        return len(self._prepared.train)
 
     @property
     def steps(self) -> int:
-        """Batches of an epoch."""
-        return self._plan.steps
+        """Batches of the first epoch."""
+        return self._feed.plan.steps()
+
+    @property
+    def padding(self) -> float:
+        """Share of the tokens of the first epoch that is padding, a fraction of 1."""
+        return self._feed.plan.padding()
 
     @property
     def _length(self) -> int | None:
@@ -103,6 +110,11 @@ class Training:
     def seconds(self) -> float:
         """That training has taken so far, with what it took before interruptions, up to their last checkpoint."""
         return self._seconds_before + time.monotonic() - self._started
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all cores together, as `seconds`."""
+        return self._cpu_before + time.process_time() - self._cpu_started
 
     def run(
         self,
@@ -122,31 +134,40 @@ class Training:
         """
         early = self._early_stopping()
         # Checked, kept, and only then announced.
-        first = [own.StopAtNaN(self._name_batch, self._monitor[0])]
+        first = [own.StopAtNaN(self._feed.name_batch, self._monitor[0])]
         if self._settings.optimization.average is not None:
             first.append(own.Average())
         relay = Relay(
             [*first, self.best, *early, self.history, *callbacks],
             epochs=self._settings.epochs,
-            steps=self._plan.steps,
+            steps=self.steps,
             checkpoint=lambda position: self._save_if_due(position, relay),
         )
         position = start.position if start else Position()
         relay.position = position
         self._saved_updates = position.updates
-        self._started = time.monotonic()
-        self._seconds_before = start.state["seconds"] if start else 0.0
+        if start:
+            self._seconds_before, self._cpu_before = start.state["seconds"], start.state["cpu_seconds"]
+        watched = relay.is_watched
         for index in range(position.phase, len(self._settings.phases)):
             phase = self._settings.phases[index]
             resumed = start if start and index == position.phase else None
-            with _memory_named(self._settings, self._length), self._strategy.scope():
-                frozen = self._compile(phase)
+            with _memory_named(self._settings, self._length):
+                with self._strategy.scope():
+                    frozen = freezing.apply(self._model, phase, self._settings.lora)
+                    if resumed:
+                        resumed.restore(self._model, "model")
+                self._feed.begin_phase(relay.on_features, tell)
+                with self._strategy.scope():
+                    self._compile(phase, position.begun if resumed else relay.position.epoch, watched)
             self._digest = frozen.digest
             if index == position.phase:
                 relay.begin(self._model)  # callbacks may look at its optimizer
             if resumed:
-                resumed.restore(self._model, "model", "optimizer")
+                resumed.restore(self._model, "optimizer")
                 self._digest = resumed.state["frozen"]
+                if resumed.state["cached"] != self._feed.cached:
+                    tell("The result will not be the same to the bit: " + _CACHED[self._feed.cached])
                 for note in relay.set_state(resumed.state["callbacks"]):
                     tell(note)
             else:
@@ -162,68 +183,48 @@ class Training:
             weights.load(self._model, self.directory.best_weights)
         placement.share(self._strategy, self._model.weights)
 
-    def _compile(self, phase: Phase) -> freezing.Frozen:
-        frozen = freezing.apply(self._model, phase, self._settings.lora)
+    def _compile(self, phase: Phase, begun: int, watched: bool) -> None:
+        updates = sum(self._feed.plan.steps(epoch) for epoch in range(begun, begun + phase.epochs))
         self._model.micro_batches = self._settings.accumulation
         self._model.compile(
             optimizer=self._settings.optimization.make(
-                self._model.trainable_variables, self._model.assembly.groups, phase, self._plan.steps * phase.epochs
+                self._model.trainable_variables, self._model.assembly.groups, phase, updates
             ),
             loss=self._task.loss(),
             metrics=self._task.metrics(),
             jit_compile=False,  # XLA would compile anew for every length of batch
+            steps_per_execution=self._feed.steps_per_execution(watched),
         )
-        self._model.build_state(self._train.dataset().element_spec)
-        return frozen
+        self._model.build_state(self._feed.element_spec)
 
     def _fit(self, phase: Phase, relay: Relay, resumed: Checkpoint | None) -> None:
-        """The epochs of a phase that are left: the rest of one that had begun, then whole ones."""
+        """The epochs of a phase that are left; the first of them may have begun."""
         end = relay.position.begun + phase.epochs
-        validation = self._validation()
         if resumed:
             relay.go_on_from(resumed.position, lambda: self._restore_rest(resumed))
-            epoch, step = resumed.position.epoch, resumed.position.step
-            if step:
-                self._keras_fit(range(epoch, epoch + 1), step, relay, validation)
-                if self._model.stop_training:
-                    return
-        if relay.position.epoch < end:
-            self._keras_fit(range(relay.position.epoch, end), 0, relay, validation)
+        validation, validation_steps = self._feed.validation()
+        while relay.position.epoch < end:
+            epoch, step = relay.position.epoch, relay.position.step
+            steps = self._feed.plan.steps(epoch)
+            relay.steps = steps
+            self._model.fit(
+                self._feed.train(epoch, step),
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                # What is left to an epoch's own data ends by itself; of several replicas each must know when.
+                steps_per_epoch=None if self._strategy.num_replicas_in_sync == 1 else steps - step,
+                validation_data=validation,
+                validation_steps=validation_steps,
+                callbacks=[relay],
+                shuffle=False,  # the batch plan has shuffled
+                verbose=0,
+            )
+            if self._model.stop_training:
+                return
 
     def _restore_rest(self, resumed: Checkpoint) -> None:
         resumed.restore(self._model, "metrics")
         randomness.set_state(resumed.state["random"])
-
-    def _keras_fit(self, epochs: range, step: int, relay: Relay, validation: Any) -> None:
-        self._model.fit(
-            self._distributed(self._train, epochs, step),
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            steps_per_epoch=self._plan.steps - step,
-            validation_data=validation,
-            validation_steps=None if validation is None else self._validation_steps,
-            callbacks=[relay],
-            shuffle=False,  # the batch plan has shuffled
-            verbose=0,
-        )
-
-    def _distributed(self, batches: Batches, epochs: range = range(1), step: int = 0) -> Any:
-        if self._strategy.num_replicas_in_sync == 1:
-            return batches.dataset(epochs, step)
-        return batches.distributed(self._strategy, epochs, step)
-
-    def _validation(self) -> Any:
-        part = self._prepared.validation
-        return None if part is None else self._distributed(self._validation_batches(part))
-
-    def _validation_batches(self, part: Part) -> Batches:
-        plan = BatchPlan(examples=len(part), batch_size=self._settings.batch_size)
-        return Batches(self._model.assembly, part.inputs, part.encoded, plan)
-
-    @property
-    def _validation_steps(self) -> int:
-        assert self._prepared.validation is not None
-        return -(-len(self._prepared.validation) // self._settings.batch_size)
 
     def _early_stopping(self) -> list[own.EarlyStopping]:
         patience = self._settings.early_stopping
@@ -246,12 +247,6 @@ class Training:
         less = any(part in name for part in ("loss", "error", "mae", "mse"))
         return name, default[1] if name == default[0] else "min" if less else "max"
 
-    def _name_batch(self, epoch: int, batch: int) -> str:
-        part = self._prepared.train
-        index = next(self._plan.batches(epoch, start=batch))
-        named = ", ".join(part.examples.where(int(i)) for i in index[:_NAMED])
-        return named + (f" and {len(index) - _NAMED} more" if len(index) > _NAMED else "")
-
     def _save_if_due(self, position: Position, relay: Relay) -> None:
         settings = self._settings
         every = settings.checkpoint_steps
@@ -269,14 +264,18 @@ class Training:
             "callbacks": relay.get_state(),
             "random": randomness.get_state(),
             "frozen": self._digest,
+            "cached": self._feed.cached,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
         }
         if self.directory.writes:
             try:
                 checkpoints.write(self.directory.checkpoints, self._model, position, state)
             except checkpoints.NotFiniteError as error:
-                epoch, step = divmod(position.epoch * self._plan.steps + position.step - 1, self._plan.steps)
-                raise own.not_finite(str(error), self._name_batch, epoch, step) from error
+                epoch, step = position.epoch, position.step - 1
+                if step < 0:
+                    epoch, step = epoch - 1, self._feed.plan.steps(epoch - 1) - 1
+                raise own.not_finite(str(error), self._feed.name_batch, epoch, step) from error
         elif several:
             checkpoints.collect(self._model)
         self._saved, self._saved_updates = time.monotonic(), position.updates

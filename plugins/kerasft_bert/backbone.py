@@ -84,6 +84,7 @@ def create(
         preprocess=BertPreprocess(vocab, length),
         files={_CONFIG: json.dumps(config, indent=1).encode(), **vocab.files()},
         notes=tuple(notes),
+        padding={"token_ids": vocab.tokens.index(vocab.pad_token)},
     )
 
 

@@ -224,6 +224,7 @@ class TestLora:
 CONFIG: Mapping[str, Any] = {
     "phases": [{"train": "all"}], "batch_size": 8, "accumulation": 1, "seed": 0, "optimizer": "adamw",
     "weight_decay": 0.01, "clip_norm": 1.0, "ema": None, "lora": None, "precision": "float32", "monitor": None,
+    "batch_tokens": None, "balance": False, "cache_gigabytes": 8.0,
     "early_stopping": None, "checkpoint_steps": None, "checkpoint_minutes": 10.0, "tensorboard": False,
 }  # fmt: skip
 
@@ -251,6 +252,10 @@ CONFIG: Mapping[str, Any] = {
         ({"precision": "bflot16"}, "There is no precision named 'bflot16'.\nDid you mean bfloat16 or float32?"),
         ({"precision": "float16"}, "There is no precision named 'float16'"),
         ({"precision": None}, "There is no precision named 'None'"),
+        ({"batch_tokens": 0}, "batch_tokens must be a whole number from 1. Received: 0"),
+        ({"balance": "yes"}, "balance must be true or false. Received: 'yes'"),
+        ({"cache_gigabytes": -1}, "cache_gigabytes must be 0 or above. Received: -1"),
+        ({"cache_gigabytes": float("nan")}, "cache_gigabytes must be 0 or above"),
         ({"ema": 2}, "ema must lie between 0 and 1"),
         ({"lora": {"rank": 0}}, "Lora: rank"),
         ({"phases": [{"train": "al"}]}, "train is 'head'"),

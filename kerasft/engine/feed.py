@@ -1,0 +1,181 @@
+"""What the model of a run is fed with: encoded once, in planned batches, from its frozen part on where there is one."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasft import keras_private
+from kerasft.assets.cache import cache_dir
+from kerasft.engine import prefix
+from kerasft.engine.encode import Encodings
+from kerasft.engine.pipeline import Batches
+from kerasft.engine.plan import BatchPlan
+from kerasft.engine.prefix import Features
+from kerasft.engine.prepare import Part, Prepared
+from kerasft.engine.settings import Settings
+from kerasft.engine.store import Store, StoreError
+from kerasft.errors import UsageError
+from kerasft.model import TrainedModel
+
+_NAMED = 8  # examples of a batch that a message names
+# What Keras does between two calls of TensorFlow takes some 0.4 ms, in which a core multiplies about so often. Calls
+# of fifty times that make it vanish.
+_OVERHEAD = 2e7
+_MOST_STEPS = 64
+
+
+class Feed:
+    """Batches for training and validation.
+
+    Args:
+        model: whose backbone encodes.
+        prepared: the data.
+        settings: of the run.
+        strategy: of `tf.distribute`.
+
+    Attributes:
+        plan: which training example stands in which batch.
+
+    Raises:
+        UsageError: classes are to be balanced, and the task has none.
+    """
+
+    def __init__(self, model: TrainedModel, prepared: Prepared, settings: Settings, strategy: tf.distribute.Strategy):
+        self._model = model
+        self._task = model.assembly.task
+        self._settings = settings
+        self._strategy = strategy
+        self._train, self._validation = prepared.train, prepared.validation
+        parts = [part for part in (prepared.train, prepared.validation) if part is not None]
+        self._encodings = {part.name: Encodings(model.assembly.backbone, part.inputs) for part in parts}
+        self.plan = self._plan(prepared.train, settings.seed, self._classes(prepared.train))
+        self._store = Store(cache_dir() / "features", int(settings.cache_gigabytes * 1e9))
+        self._features: dict[str, Features] = {}
+
+    @property
+    def cached(self) -> bool:
+        """Whether batches begin behind the frozen part."""
+        return bool(self._features)
+
+    @property
+    def element_spec(self) -> Any:
+        """Of training batches from the model's inputs on."""
+        return self._batches(self._train, self.plan, features=False).dataset().element_spec
+
+    def begin_phase(self, progress: Callable[[int, int], None], tell: Callable[[str], None]) -> None:
+        """Computes the outputs of the frozen part, or finds them on disk, if that saves anything."""
+        self._features = {}
+        split = self._model.split
+        if split is None or not self._store.limit or not prefix.is_worth_it(split):
+            return
+        if keras_private.is_multi_worker(self._strategy):
+            return  # each would compute all examples to use its share of them
+        if reason := prefix.obstacle(split):
+            tell(f"The frozen layers are computed anew in every epoch: {reason}.")
+            return
+        found: dict[str, Features] = {}
+        try:
+            for name, encodings in self._encodings.items():
+                found[name] = prefix.compute(self._model, split, encodings, self._store, tell, progress)
+        except StoreError as error:
+            tell(f"The frozen layers are computed anew in every epoch: {error}")
+            return
+        self._features = found
+        tell(self._describe(prefix.kernel_weights(split.prefix)))
+
+    def train(self, epoch: int, step: int = 0) -> Any:
+        """Batches of one epoch, from `step` on; spread over replicas if there are several."""
+        batches = self._batches(self._train, self.plan)
+        if self._strategy.num_replicas_in_sync == 1:
+            return batches.dataset(epoch, step)
+        return batches.distributed(self._strategy, epoch, step)
+
+    def validation(self) -> tuple[Any, int | None]:
+        """All batches of the validation data, and how many; ``(None, None)`` if there are no data."""
+        if self._validation is None:
+            return None, None
+        plan = self._plan(self._validation)
+        batches = self._batches(self._validation, plan)
+        alone = self._strategy.num_replicas_in_sync == 1
+        return batches.dataset() if alone else batches.distributed(self._strategy), plan.steps()
+
+    def steps_per_execution(self, watched: bool) -> int:
+        """How many updates TensorFlow makes in one call: more than one if they are small.
+
+        Args:
+            watched: whether somebody wants to hear of every batch.
+        """
+        if watched or self._strategy.num_replicas_in_sync > 1:  # Keras #19246
+            return 1
+        split = self._model.split if self.cached else None
+        # Each weight of a kernel multiplies once per position, forward, and twice backward.
+        positions = self._positions(split.prefix.outputs if split else self._model.inputs)
+        work = 6 * prefix.kernel_weights(split.suffix if split else self._model) * self._settings.batch_size * positions
+        steps = min(_MOST_STEPS, max(1, round(50 * _OVERHEAD / max(1, work))), max(1, self.plan.steps() // 4))
+        every = self._settings.checkpoint_steps
+        return math.gcd(steps, every) if every else steps
+
+    def name_batch(self, epoch: int, batch: int) -> str:
+        """The examples of a batch as they are called in the data."""
+        index = next(self.plan.batches(epoch, start=batch))
+        named = ", ".join(self._train.examples.where(int(i)) for i in index[:_NAMED])
+        return named + (f" and {len(index) - _NAMED} more" if len(index) > _NAMED else "")
+
+    def _batches(self, part: Part, plan: BatchPlan, features: bool = True) -> Batches:
+        own = self._features.get(part.name) if features else None
+        return Batches(self._encodings[part.name], self._task, part.encoded, plan, own.table if own else None)
+
+    def _plan(self, part: Part, seed: int | None = None, classes: np.ndarray | None = None) -> BatchPlan:
+        encodings = self._encodings[part.name]
+        return BatchPlan(
+            examples=len(part),
+            batch_size=self._settings.batch_size,
+            seed=seed,
+            lengths=encodings.lengths,
+            limit=encodings.limit,
+            batch_tokens=self._settings.batch_tokens,
+            classes=classes,
+        )
+
+    def _classes(self, part: Part) -> np.ndarray | None:
+        if not self._settings.balance:
+            return None
+        strata = self._task.strata(part.targets)
+        if strata is None:
+            raise UsageError("balance needs a task whose examples have one class each.")
+        return np.unique([str(stratum) for stratum in strata], return_inverse=True)[1]
+
+    def _positions(self, tensors: Any) -> float:
+        """Positions of an example, of text or image, on which the kernels behind these tensors multiply."""
+        lengths = self._encodings[self._train.name].lengths
+        mean = 1.0 if lengths is None else float(lengths.mean())
+
+        def of(shape: Any) -> float:
+            positions = shape[1:-1] if len(shape) > 2 else [d for d in shape[1:] if d is None]
+            return math.prod(mean if d is None else d for d in positions)
+
+        return max(of(tensor.shape) for tensor in tensors)
+
+    def _describe(self, weights: int) -> str:
+        found = self._features.values()
+        examples = sum(len(encodings) for encodings in self._encodings.values())
+        computed = sum(features.computed for features in found)
+        size = sum(features.size for features in found)
+        how = "were computed before" if not computed else "are computed once"
+        if 0 < computed < examples:
+            how = f"were computed before for all but {computed:,}"
+        notes = {features.note for features in found if features.note}
+        return " ".join(
+            [
+                f"The outputs of the frozen layers for {examples:,} examples {how} and kept ({_megabytes(size)} in the "
+                f"cache): an epoch leaves out {weights:,} weights.",
+                *sorted(notes),
+            ]
+        )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"

@@ -1,0 +1,164 @@
+"""Outputs of the frozen part of a model: computed once, kept on disk, and shared by epochs, phases and runs."""
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasft import keras_private
+from kerasft.engine.encode import Encodings
+from kerasft.engine.plan import BatchPlan
+from kerasft.engine.store import LENGTHS, Column, Store
+from kerasft.engine.table import Table
+from kerasft.model import Split, TrainedModel
+
+_BATCH = 32  # examples computed at a time
+_SHARD, _SHARD_BYTES = 4096, 1 << 27  # examples, and bytes, in memory until they are written
+_PROBES = 8
+# A frozen part that multiplies less per byte of its output is computed as fast as its output is read.
+_WORTH = 4.0
+
+
+@dataclass(frozen=True)
+class Features:
+    """Outputs of the frozen part for all examples.
+
+    Args:
+        table: one column per output, in order.
+        computed: examples that were computed now; the others were in the cache.
+        size: in bytes.
+        note: what the user should know about the cache; may be empty.
+    """
+
+    table: Table
+    computed: int
+    size: int
+    note: str
+
+
+def is_worth_it(split: Split) -> bool:
+    """Whether the frozen part multiplies enough for what it gives: an embedding alone does not."""
+    kernels = kernel_weights(split.prefix)
+    width = sum(math.prod(d or 1 for d in tensor.shape[1:]) for tensor in split.prefix.outputs)
+    return 2 * kernels / (4 * width) > _WORTH
+
+
+def obstacle(split: Split) -> str:
+    """Why these outputs cannot be kept, in words; empty if they can be."""
+    odd = [tensor for tensor in split.prefix.outputs if None in tensor.shape[2:]]
+    return f"its output {odd[0].name} varies in more than its number of tokens" if odd else ""
+
+
+def compute(
+    model: TrainedModel,
+    split: Split,
+    encodings: Encodings,
+    store: Store,
+    tell: Callable[[str], None],
+    progress: Callable[[int, int], None],
+) -> Features:
+    """The outputs of the frozen part, out of the store as far as they are there.
+
+    They are keyed by what they depend on: the bits of its weights and inputs, and, for everything else (code,
+    configuration, library versions, threads), the bits that it gives for a few examples here and now.
+
+    Args:
+        model: whose part it is.
+        split: the model cut where its frozen part ends.
+        encodings: of the examples.
+        store: keeps them.
+        tell: takes what the user should know while waiting, one line each.
+        progress: is called with examples done and to do.
+
+    Raises:
+        StoreError: they cannot be kept, and the message says why.
+    """
+    frozen = _Pass(split, encodings)
+    examples = len(encodings)
+    probe = frozen.rows(range(min(_PROBES, examples)))
+    key = {
+        "backbone": model.assembly.spec.name,
+        "weights": _digest({str(i): weight.numpy() for i, weight in enumerate(split.prefix.weights)}),
+        "inputs": encodings.digest(),
+        "probe": _digest(probe),
+    }
+
+    def rows(some: range) -> Mapping[str, np.ndarray]:
+        found = frozen.rows(some)
+        progress(some.stop, examples)
+        return found
+
+    kept = store.fetch(
+        key,
+        frozen.columns,
+        examples,
+        shard=min(_SHARD, max(_BATCH, _SHARD_BYTES * examples // max(1, frozen.size))),
+        size=frozen.size,
+        compute=rows,
+        tell=tell,
+    )
+    arrays = {name: array for name, array in kept.arrays.items() if name != LENGTHS}
+    return Features(Table(arrays, encodings.lengths, frozen.ragged), kept.computed, frozen.size, kept.note)
+
+
+class _Pass:
+    """The frozen part, computed for a range of examples."""
+
+    def __init__(self, split: Split, encodings: Encodings):
+        self._lengths, self._limit = encodings.lengths, encodings.limit
+        spec = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
+        self._forward = tf.function(
+            lambda index, length: keras.tree.flatten(split.prefix(encodings.gather(index, length)[0], training=False)),
+            input_signature=spec,
+            autograph=False,
+        )
+        self._outputs = [_column(str(i), tensor) for i, tensor in enumerate(split.prefix.outputs)]
+        self.ragged = frozenset(column.name for column in self._outputs if column.ragged)
+        own = [Column(name=LENGTHS, dtype="int64", shape=())] if self.ragged else []
+        self.columns = [*self._outputs, *own]
+        rows = {False: len(encodings), True: 0 if self._lengths is None else int(self._lengths.sum())}
+        self.size = sum(rows[c.ragged] * math.prod(c.shape) * tf.as_dtype(c.dtype).size for c in self.columns)
+
+    def rows(self, examples: range) -> dict[str, np.ndarray]:
+        """Columns of these examples in their order; computed in batches of similar length."""
+        lengths = None if self._lengths is None else self._lengths[examples.start : examples.stop]
+        counts = np.ones(len(examples), np.int64) if lengths is None else lengths
+        ends = np.cumsum(counts)
+        found = {
+            c.name: np.empty((ends[-1] if c.ragged else len(examples), *c.shape), tf.as_dtype(c.dtype).as_numpy_dtype)
+            for c in self._outputs
+        }
+        plan = BatchPlan(examples=len(examples), batch_size=_BATCH, lengths=lengths, limit=self._limit)
+        for index in plan.batches(0):
+            batch = self._forward(tf.constant(index + examples.start), tf.constant(plan.length(index), tf.int64))
+            for (name, rows), values in zip(found.items(), batch, strict=True):
+                if name not in self.ragged:
+                    rows[index] = values.numpy()
+                    continue
+                for i, row in zip(index, values.numpy(), strict=True):
+                    rows[ends[i] - counts[i] : ends[i]] = row[: counts[i]]
+        return {**found, LENGTHS: counts} if self.ragged else found
+
+
+def _column(name: str, tensor: keras.KerasTensor) -> Column:
+    ragged = len(tensor.shape) > 1 and tensor.shape[1] is None
+    shape = tuple(tensor.shape[2:] if ragged else tensor.shape[1:])
+    return Column(name=name, dtype=keras.backend.standardize_dtype(tensor.dtype), shape=shape, ragged=ragged)
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+    found = hashlib.sha256()
+    for name, array in arrays.items():
+        found.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return found.hexdigest()
+
+
+def kernel_weights(model: keras.Model) -> int:
+    """Number of weights (scalars) that multiply: those of dense layers and convolutions."""
+    layers = keras_private.inner_layers(model.layers)
+    found = {id(v): math.prod(v.shape) for layer in layers for v in layer.weights if v.name == "kernel"}
+    return sum(found.values())
