@@ -161,8 +161,16 @@ def dataset(
         raise UsageError(f"batch_size must be 1 or more. Received: {batch_size}")
     task = model.assembly.task
     encoded = task.encode(targets, lambda i: f"example {i}")
-    plan = BatchPlan(examples=len(inputs), batch_size=batch_size, seed=shuffle_seed)
-    return Batches(Encodings(model.assembly.backbone, inputs), task, encoded, plan).passes()
+    encodings = Encodings(model.assembly.backbone, inputs)
+    plan = BatchPlan(
+        examples=len(inputs),
+        batch_size=batch_size,
+        seed=shuffle_seed,
+        lengths=encodings.lengths,
+        sort=shuffle_seed is not None,
+        limit=encodings.limit,
+    )
+    return Batches(encodings, task, encoded, plan).passes()
 
 
 def answers(model: keras.Model, raw: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -141,10 +141,13 @@ class Job:
 def _jobs(args: argparse.Namespace, runners: "Runners") -> Iterator[Job]:
     """All there is to measure, in order."""
     for place, scenario in enumerate(SCENARIOS):
-        yield Job({"kind": "matmul", "place": place}, runners.matmul)
+        if not place or not args.quick:
+            yield Job({"kind": "matmul", "place": place}, runners.matmul)
         for repetition in range(args.repetitions):
             sides = scenario.sides if repetition % 2 == 0 else reversed(scenario.sides)
             for side in sides:
+                if args.quick and not side.quick:
+                    continue
                 yield _side_job(scenario, side.name, repetition, args.quick, runners)
     for plot in PLOTS:
         yield _plot_job(plot, args.quick, runners)
@@ -269,7 +272,9 @@ def _run(command: list[str], work: Path) -> str:
     """Standard output of a process; its cache and temporary files are gone afterwards."""
     scratch = Path(tempfile.mkdtemp(dir=work))
     # The texts are fetched into the user's cache, once; runners get an empty one.
-    fresh = {} if "texts.py" in command[1] else {"KERASFT_CACHE": str(scratch / "cache")}
+    fresh = {"TMPDIR": str(scratch)}
+    if not command[1].endswith("texts.py"):
+        fresh["KERASFT_CACHE"] = str(scratch / "cache")
     try:
         done = subprocess.run(
             command, env={**os.environ, **fresh}, capture_output=True, text=True, timeout=_TIMEOUT, check=False

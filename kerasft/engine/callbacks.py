@@ -189,12 +189,16 @@ class StopAtNaN(keras.callbacks.Callback):
     Args:
         examples: names those of a batch, by epoch and batch counted from 0.
         monitor: the metric that chooses the best epoch. Others may have no value.
+        first: the batch with the first such loss, of those up to a batch that one call of TensorFlow trained on.
     """
 
-    def __init__(self, examples: Callable[[int, int], str], monitor: str = ""):
+    def __init__(
+        self, examples: Callable[[int, int], str], monitor: str = "", first: Callable[[int], int] = lambda batch: batch
+    ):
         super().__init__()
         self._checked = ("loss", "val_loss", monitor)
         self._examples = examples
+        self._first = first
         self._epoch = 0
 
     def get_state(self) -> dict[str, Any]:
@@ -213,7 +217,7 @@ class StopAtNaN(keras.callbacks.Callback):
         """Checks the running mean, which stays NaN once it is."""
         value = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(value):
-            epoch, batch = self._epoch, self.model.first_broken(batch)
+            epoch, batch = self._epoch, self._first(batch)
             error = not_finite(
                 f"The loss became {value} at step {batch + 1} of epoch {epoch + 1}.", self._examples, epoch, batch
             )

@@ -165,7 +165,9 @@ def _variables(model: TrainedModel) -> dict[str, list[keras.Variable]]:
     others = {id(variable) for variable in metrics}
     # Not only weights: the seeds of dropout are variables too.
     own = {id(variable): variable for variable in model.variables if id(variable) not in others}
-    return {"model": list(own.values()), "optimizer": list(model.optimizer.variables), "metrics": metrics}
+    optimizer = getattr(model, "optimizer", None)  # before it is compiled there is none
+    steps = list(optimizer.variables) if optimizer else []
+    return {"model": list(own.values()), "optimizer": steps, "metrics": metrics}
 
 
 def _name(kind: str, index: int, variable: keras.Variable) -> str:

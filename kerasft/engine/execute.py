@@ -95,7 +95,7 @@ def execute(
 
     try:
         with quiet_retracing():
-            training.run(observers.of(run, training, config), tell, start)
+            training.run(observers.of(run, training, config), tell, observers.tell, start)
         if not directory.writes:
             return run
         if config["lora"] or config["precision"] != "float32":

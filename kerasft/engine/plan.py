@@ -19,7 +19,8 @@ class BatchPlan:
         examples: how many there are.
         batch_size: most examples of a batch.
         seed: of the shuffle; None keeps the order of the data.
-        lengths: tokens of each example; those of similar length then stand together. None if all are alike.
+        lengths: tokens of each example; None if all are alike.
+        sort: let examples of similar length stand together.
         limit: no batch is padded beyond so many tokens, however its length would be rounded.
         batch_tokens: most tokens of a batch, padding included; a single longer text is a batch of its own.
         classes: of each example, whole numbers: every epoch then draws equally often from each class, from a small one
@@ -30,6 +31,7 @@ class BatchPlan:
     batch_size: int
     seed: int | None = None
     lengths: np.ndarray | None = None
+    sort: bool = True
     limit: int | None = None
     batch_tokens: int | None = None
     classes: np.ndarray | None = None
@@ -73,7 +75,7 @@ class BatchPlan:
         for begin in range(0, len(order), WINDOW * self.batch_size):
             window = order[begin : begin + WINDOW * self.batch_size]
             lengths = self._rounded(self.lengths[window])
-            ranks = np.argsort(lengths, kind="stable")
+            ranks = np.argsort(lengths, kind="stable") if self.sort else np.arange(len(window))
             pieces = [(int(ranks[a:b].min()), ranks[a:b]) for a, b in self._windowed(lengths[ranks])]
             # Not from short to long: by the first of their examples in the shuffle. If all are of one length, nothing
             # has moved.
@@ -85,14 +87,14 @@ class BatchPlan:
         return order, cuts
 
     def _windowed(self, lengths: np.ndarray) -> Iterator[tuple[int, int]]:
-        """Begin and end of batches of examples that are sorted by length."""
+        """Begin and end of batches of examples of these lengths."""
         if self.batch_tokens is None:
             yield from ((first, min(first + self.batch_size, len(lengths))) for first in self._firsts(len(lengths)))
             return
         first = 0
         while first < len(lengths):
             sizes = np.arange(1, self.batch_size + 1)[: len(lengths) - first]
-            fits = sizes * lengths[first : first + len(sizes)] <= self.batch_tokens
+            fits = sizes * np.maximum.accumulate(lengths[first : first + len(sizes)]) <= self.batch_tokens
             count = max(1, int(fits.sum()))
             yield first, first + count
             first += count

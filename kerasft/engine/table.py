@@ -22,7 +22,7 @@ class Table:
 
     def __init__(
         self,
-        columns: Mapping[Any, np.ndarray],
+        columns: Mapping[Any, np.ndarray | tf.Tensor],
         lengths: np.ndarray | None = None,
         ragged: frozenset[Any] = frozenset(),
         padding: Mapping[Any, Any] | None = None,
@@ -47,8 +47,10 @@ class Table:
         return found
 
 
-def _tensor(array: np.ndarray) -> tf.Tensor:
+def _tensor(array: np.ndarray | tf.Tensor) -> tf.Tensor:
     """The array as a tensor; a memory-mapped one without a copy, so that the system may drop its pages."""
+    if tf.is_tensor(array):
+        return array
     mapped = not array.flags.owndata and array.flags.c_contiguous and array.flags.writeable and array.size
     if not mapped or array.dtype.kind in "Ob" or array.ctypes.data % _ALIGNMENT:
         return tf.constant(array)

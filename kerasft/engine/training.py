@@ -120,13 +120,15 @@ class Training:
         self,
         callbacks: Sequence[keras.callbacks.Callback],
         tell: Callable[[str], None],
+        show: Callable[[str], None],
         start: Checkpoint | None = None,
     ) -> None:
         """Trains from the beginning or from a checkpoint, and loads the best weights.
 
         Args:
             callbacks: the user's and the plugins'; told after our own.
-            tell: takes what the user should know, one line each.
+            tell: takes what belongs to the result and the user should know, one line each.
+            show: takes what is only of interest now.
             start: where to go on.
 
         Raises:
@@ -134,7 +136,7 @@ class Training:
         """
         early = self._early_stopping()
         # Checked, kept, and only then announced.
-        first = [own.StopAtNaN(self._feed.name_batch, self._monitor[0])]
+        first = [own.StopAtNaN(self._feed.name_batch, self._monitor[0], self._model.first_broken)]
         if self._settings.optimization.average is not None:
             first.append(own.Average())
         relay = Relay(
@@ -157,7 +159,7 @@ class Training:
                     frozen = freezing.apply(self._model, phase, self._settings.lora)
                     if resumed:
                         resumed.restore(self._model, "model")
-                self._feed.begin_phase(relay.on_features, tell)
+                self._feed.begin_phase(relay.on_features, show)
                 with self._strategy.scope():
                     self._compile(phase, position.begun if resumed else relay.position.epoch, watched)
             self._digest = frozen.digest

@@ -1,6 +1,7 @@
 """Numbers that are none end a run: the message names the examples, and what was good is kept."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,23 @@ import pytest
 from small_runs import separable, write_csv
 
 import kerasft
+from kerasft import pretrained
+from kerasft.engine.encode import Encodings
 from kerasft.engine.plan import BatchPlan
 from kerasft.errors import KerasftError
 
 
-def place_of(row: int, rows: int, batch_size: int, seed: int) -> int:
-    """The step of the first epoch in which a row is trained on."""
-    plan = BatchPlan(examples=rows, batch_size=batch_size, seed=seed)
-    return next(i for i, batch in enumerate(plan.batches(0)) if row in batch)
+def batches_of(rows: Sequence[tuple[str, str]], batch_size: int, seed: int) -> list[list[int]]:
+    """Rows of the batches of the first epoch."""
+    backbone = pretrained.locate("bert/tiny").create({"length": 16})
+    lengths = Encodings(backbone, [text for text, _ in rows]).lengths
+    plan = BatchPlan(examples=len(rows), batch_size=batch_size, seed=seed, lengths=lengths, limit=16)
+    return [batch.tolist() for batch in plan.batches(0)]
 
 
 def test_a_loss_that_is_not_a_number_names_the_examples_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     rows = [(text, str(i % 7)) for i, (text, _) in enumerate(separable(24))]
-    seed = next(seed for seed in range(9) if place_of(5, 24, 4, seed) == 3)
+    seed = next(seed for seed in range(9) if 5 in batches_of(rows, 4, seed)[3])
     rows[5] = (rows[5][0], "1e30")  # its square is infinite
     csv, run = write_csv(tmp_path / "scores.csv", rows, header=("text", "score")), tmp_path / "run"
     options: dict[str, Any] = {
@@ -38,7 +43,7 @@ def test_a_loss_that_is_not_a_number_names_the_examples_and_keeps_the_last_good_
         kerasft.finetune("bert/tiny", "classification", csv, out=run, **options)
     message = str(raised.value)
     assert message.startswith("The loss became inf at step 4 of epoch 1. Try a smaller learning rate. The batch: ")
-    batches = [[int(i) + 2 for i in batch] for batch in BatchPlan(examples=24, batch_size=4, seed=seed).batches(0)]
+    batches = [[i + 2 for i in batch] for batch in batches_of(rows, 4, seed)]
     named = ", ".join(f"{csv}:{line}" for line in batches[3])
     before = ", ".join(f"{csv}:{line}" for line in batches[2])
     assert f"{csv}:7" in named
@@ -51,6 +56,37 @@ def test_a_loss_that_is_not_a_number_names_the_examples_and_keeps_the_last_good_
     with pytest.raises(KerasftError) as again:
         kerasft.resume(run)
     assert str(again.value) == message
+
+
+@pytest.mark.parametrize("cached", [8.0, 0.0])
+def test_the_batch_is_named_though_tensorflow_trained_on_several_in_one_call(tmp_path: Path, cached: float) -> None:
+    rows = [(text, str(i % 7)) for i, (text, _) in enumerate(separable(96))]
+    rows[5] = (rows[5][0], "1e30")
+    csv = write_csv(tmp_path / "scores.csv", rows, header=("text", "score"))
+    heard: list[int] = []
+
+    class Listens(kerasft.engine.callbacks.History):  # a callback of ours: Keras tells it of every call
+        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+            heard.append(batch)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KerasftError) as raised:
+        patch.setattr("kerasft.engine.callbacks.History", Listens)
+        Listens.__module__ = "kerasft.engine.callbacks"
+        kerasft.finetune(
+            *("bert/tiny", "classification", csv),
+            out=tmp_path / "run",
+            task_options={"mode": "regression", "mean": 0.0, "scale": 1.0},
+            phases=[{"train": "head", "epochs": 1, "learning_rate": 1e-3}],
+            backbone_options={"length": 16},
+            batch_size=4,
+            validation=None,
+            cache_gigabytes=cached,
+        )
+    batches = batches_of(rows, 4, 0)
+    bad = next(i for i, batch in enumerate(batches) if 5 in batch)
+    assert f"at step {bad + 1} of epoch 1." in str(raised.value)
+    assert ", ".join(f"{csv}:{i + 2}" for i in batches[bad]) in str(raised.value)
+    assert heard[:1] == [] or heard[0] > 1
 
 
 def test_weights_that_are_spoilt_after_a_good_loss_are_not_kept(tmp_path: Path) -> None:
@@ -73,6 +109,6 @@ def test_weights_that_are_spoilt_after_a_good_loss_are_not_kept(tmp_path: Path) 
     assert (
         "infinite or not a number; no checkpoint of it was written. Try a smaller learning rate. The batch: " in message
     )
-    second = list(BatchPlan(examples=24, batch_size=8, seed=0).batches(0))[1]
+    second = batches_of(separable(24), 8, 0)[1]
     assert message.endswith(f"The batch: {', '.join(f'{csv}:{i + 2}' for i in second)}.")
     assert [path.name.partition("-")[0] for path in (run / "checkpoints").iterdir()] == ["00000001"]

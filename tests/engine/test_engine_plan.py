@@ -27,6 +27,7 @@ def plans(draw, balanced=False):
             "equal": np.full(examples, longest),
             "random": dice.integers(1, longest + 1, examples),
         }[lengths],
+        sort=draw(st.booleans()),
         limit=limit,
         batch_tokens=draw(st.sampled_from([None, 1, 100, 2000])),
         classes=dice.choice(3, examples, p=[0.8, 0.15, 0.05]) if balanced else None,
@@ -100,7 +101,12 @@ def test_balanced_epochs_draw_equally_often_from_each_class(plan, epoch):
 def test_lengths_come_in_few_shapes():
     rounded = round_up(np.arange(1, 513))
     assert (rounded >= np.arange(1, 513)).all()
-    assert np.unique(rounded).tolist() == [*range(4, 65, 4), *range(72, 129, 8), *range(144, 257, 16), *range(288, 513, 32)]
+    assert np.unique(rounded).tolist() == [
+        *range(4, 65, 4),
+        *range(72, 129, 8),
+        *range(144, 257, 16),
+        *range(288, 513, 32),
+    ]
 
 
 def test_texts_of_similar_length_stand_together():
@@ -152,8 +158,10 @@ def test_the_same_order_on_every_machine():
     assert order(0, seed=0, examples=8, batch_size=2, lengths=np.arange(8) * 8 + 1) == [2, 3, 0, 1, 6, 7, 4, 5]
 
 
-def test_without_a_seed_the_order_of_the_data():
-    assert order(0, seed=None) == order(4, seed=None) == list(range(50))
+def test_without_a_seed_and_unsorted_the_order_of_the_data():
+    lengths = np.arange(50)[::-1]
+    assert order(0, seed=None) == order(4, seed=None, lengths=lengths, sort=False) == list(range(50))
+    assert order(0, seed=None, lengths=lengths) != list(range(50))
 
 
 @pytest.mark.parametrize("lengths", [None, np.array([100_000, 3, 3, 3])])

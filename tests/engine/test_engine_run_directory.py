@@ -65,6 +65,9 @@ def test_the_config_is_resolved(trained: Trained) -> None:
         "backbone_options": {"length": 16},
         "task_options": {},
         "tensorboard": False,
+        "batch_tokens": None,
+        "balance": False,
+        "cache_gigabytes": 8.0,
     }
 
 
@@ -104,6 +107,8 @@ def test_the_status_says_finished(trained: Trained) -> None:
 def test_the_report_is_what_the_command_answered(trained: Trained) -> None:
     report = read(trained, "report")
     assert report.pop("training_seconds") > 0
+    assert report.pop("training_cpu_seconds") > 0
+    assert 0.0 < report.pop("padding") < 0.5
     assert [(phase["train"], phase["groups"]) for phase in report.pop("phases")] == [
         ("head", ["head"]),
         ("all", ["embeddings", "block_0", "block_1", "head"]),
