@@ -106,7 +106,7 @@ class PerVariable:
         index = self._get_variable_index(variable)  # type: ignore[attr-defined]
         rate = tf.cast(learning_rate, variable.dtype) * self.scales[index]
         if self.decay and self.decayed[index]:
-            variable.assign_sub(variable * self.decay * rate)
+            variable.assign(variable * (1 - self.decay * rate))
         super().update_step(gradient, variable, rate)  # type: ignore[misc]
         if self.average_momentum is not None:
             average = self.averages[index]
