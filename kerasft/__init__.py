@@ -10,6 +10,7 @@ from kerasft.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from kerasft.backbone import Backbone, Encoded, Group
+    from kerasft.engine.estimate import plan
     from kerasft.engine.lr_finder import find_learning_rate
     from kerasft.engine.placement import strategy
     from kerasft.engine.run import Run, load
@@ -47,6 +48,7 @@ _HOMES = {
     "freeze": "kerasft.freezing",
     "hookimpl": "kerasft.hookspecs",
     "load": "kerasft.engine.run",
+    "plan": "kerasft.engine.estimate",
     "resume": "kerasft.engine.train",
     "serve_in_fresh_process": "kerasft.export.savedmodel",
     "strategy": "kerasft.engine.placement",
@@ -74,6 +76,7 @@ __all__ = [
     "freeze",
     "hookimpl",
     "load",
+    "plan",
     "resume",
     "serve_in_fresh_process",
     "strategy",

@@ -45,11 +45,14 @@ class TrainedModel(BuildsWithoutData, keras.Model):
             dropout of frozen layers, and ignores ``training=False`` given to a part of a functional model (#20285).
         micro_batches: in how many pieces `fit` computes the gradient of a batch: the result is the same, for less
             memory. Keras's own accumulation fails below `tf.distribute` (#20582).
+        traces: how many times TensorFlow has traced the training step since `compile`: batches of every length share
+            one graph.
     """
 
     assembly: "Assembly"
     split: Split | None = None
     micro_batches: int = 1
+    traces: int = 0
     _broken: "_Broken | None" = None
 
     def compile(self, *args: Any, **options: Any) -> None:
@@ -59,6 +62,7 @@ class TrainedModel(BuildsWithoutData, keras.Model):
             UsageError: batches come in pieces, and the loss is not a mean over examples, so that it would be another.
         """
         super().compile(*args, **options)
+        self.traces = 0
         self._broken = _Broken() if self.steps_per_execution > 1 else None
         pieces = self.micro_batches * self.distribute_strategy.num_replicas_in_sync
         reduction = getattr(self.loss, "reduction", _MEANS[0])
@@ -79,6 +83,7 @@ class TrainedModel(BuildsWithoutData, keras.Model):
 
         Every example counts the same, also when the pieces are of different sizes, or a replica has none.
         """
+        self.traces += 1  # Python comes here when TensorFlow traces, and not in every step
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         size = _size(x)
         replicas = self.distribute_strategy.num_replicas_in_sync

@@ -16,6 +16,7 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ _WHAT = ("quick", "repetitions", "commit")  # must be the same to go on with res
 def main() -> None:
     """Measures, or only renders."""
     args = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # `subprocess.run` then ends the runner too
     out = args.out or (ROOT / "build/bench/quick" if args.quick else ROOT / "benchmarks")
     store = Store(out / "results.json")
     if args.render:
@@ -68,7 +70,7 @@ def main() -> None:
             continue
         print(f"[{number}/{len(jobs)}] {job.name}", end=" ", flush=True)
         record = job.measure()
-        store.add({**job.key, **record})
+        store.add(job.key, record)
         print(render.brief(record), flush=True)
         render.write(store.results, out)
     store.finish(complete=args.only == ["*"])
@@ -107,9 +109,11 @@ class Store:
         runs = self.results["runs"]
         return any(all(run.get(k) == v for k, v in key.items()) and "error" not in run for run in runs)
 
-    def add(self, run: dict[str, Any]) -> None:
-        """One more."""
-        self.results["runs"].append(run)
+    def add(self, key: dict[str, Any], record: dict[str, Any]) -> None:
+        """One more, or again what had failed."""
+        runs = self.results["runs"]
+        runs[:] = [run for run in runs if any(run.get(k) != v for k, v in key.items())]
+        runs.append({**key, **record})
         self._write()
 
     def finish(self, *, complete: bool) -> None:

@@ -59,6 +59,7 @@ class Row(NamedTuple):
     ratio: str
     floor: str
     verdict: str
+    traced: str
     cpu: str
     memory: str
     share: str
@@ -82,7 +83,7 @@ def _compare(results: Results, scenario: Scenario, floor: Floor) -> Row:
         title += f" ({scenario.side(floor.ours).label})"
     promised = "" if floor.ratio is None else f"{floor.ratio:g}"
     if not ours or not theirs:
-        return Row(title, other, "–", "–", "–", promised, "not measured", "–", "–", "–")
+        return Row(title, other, "–", "–", "–", promised, "not measured", "–", "–", "–", "–")
     ratio = _middle(theirs, _cost) / _middle(ours, _cost)
     pairs = [_cost(theirs[k]) / _cost(ours[k]) for k in ours.keys() & theirs.keys()]
     verdict = "" if floor.ratio is None else "met" if ratio >= floor.ratio else "**missed**"
@@ -93,6 +94,7 @@ def _compare(results: Results, scenario: Scenario, floor: Floor) -> Row:
         f"**{_figure(ratio)}** ({_figure(min(pairs))}–{_figure(max(pairs))})" if pairs else f"**{_figure(ratio)}**",
         promised,
         verdict,
+        _figure(_middle(theirs, _untraced) / _middle(ours, _untraced)),
         _cpu_ratio(ours, theirs),
         " / ".join(_memory(side) for side in (ours, theirs)),
         " / ".join(_percent(_useful_share(results, ours, theirs, side)) for side in (ours, theirs)),
@@ -181,7 +183,7 @@ def _markdown(results: Results, plots: dict[str, Sequence["Point"]]) -> str:
         versions=versions,
         matmul={name: _speeds(matmul, name) for name in ("float32", "bfloat16")} if matmul else {},
         others={"median": statistics.median(others), "most": max(others)} if others else None,
-        failures=[run for run in runs if "error" in run],
+        failures=[f"{_name(run)}: {run['error']}" for run in runs if "error" in run],
         commands=_commands(results),
         differing=_differing(results),
         overhead=_overhead(results),
@@ -189,6 +191,10 @@ def _markdown(results: Results, plots: dict[str, Sequence["Point"]]) -> str:
         measured=sum("error" not in run for run in runs),
         minutes=sum(run.get("process_seconds", 0.0) for run in runs) / 60,
     )
+
+
+def _name(run: dict[str, Any]) -> str:
+    return "/".join(str(run[part]) for part in ("kind", "scenario", "plot", "side", "repetition") if part in run)
 
 
 def _speeds(matmul: Sequence[dict[str, Any]], name: str) -> dict[str, float]:
@@ -283,6 +289,7 @@ def _points(results: Results, plot: Plot) -> list[Point]:
 
 def _svg(results: Results, plot: Plot, points: Sequence[Point]) -> str:
     numeric = all(isinstance(point.at, int) for point in points)
+    count = _runs(results, kind="plot", plot=plot.name)[0]["result"]["runs"][0]["examples"]
     places = [float(point.at) if numeric else float(i) for i, point in enumerate(points)]
     low, high = (0.0, max(places)) if numeric else (-0.3, len(points) - 0.7)
     top = _round_up(max(point.seconds for point in points))
@@ -301,13 +308,13 @@ def _svg(results: Results, plot: Plot, points: Sequence[Point]) -> str:
     series = [
         ("measured", "#1971c2", "", line(p.seconds for p in points)),
         ("less tracing", "#74c0fc", "", line(p.without_tracing for p in points)),
-        ("theory: FLOPs at the rate of the last point", "#e8590c", "6 4", line(p.flops / rate for p in points)),
+        ("theory at the last point's rate", "#e8590c", "6 4", line(p.flops / rate for p in points)),
     ]
     if speed:
-        series.append(("theory: FLOPs at matmul peak", "#868e96", "2 3", line(p.flops / speed for p in points)))
+        series.append(("theory at matmul peak", "#868e96", "2 3", line(p.flops / speed for p in points)))
     labels = [str(point.at).replace("top", "top ") for point in points]
     return _TEMPLATES.get_template("plot.svg.j2").render(
-        title=plot.title,
+        title=f"{plot.title}, {count:,} examples" if plot.setting != "examples" else plot.title,
         axis=plot.axis,
         series=series,
         ticks=[(x(place), label) for place, label in zip(places, labels, strict=True)],
@@ -334,6 +341,12 @@ def _of_side(results: Results, scenario: Scenario, side: str) -> dict[int, dict[
 def _cost(result: dict[str, Any]) -> float:
     """Milliseconds per example and epoch."""
     return 1000 * result["wall_seconds"] / (result["examples"] * result["epochs"])
+
+
+def _untraced(result: dict[str, Any]) -> float:
+    """As `_cost`, less the time in which TensorFlow traced."""
+    seconds = result["wall_seconds"] - (result["tracing_seconds"] or 0.0)
+    return 1000 * max(seconds, 1e-9) / (result["examples"] * result["epochs"])
 
 
 def _middle(measured: dict[int, Any], of: Any) -> float:
@@ -380,4 +393,4 @@ def _figure(value: float) -> str:
 def _percent(share: float | None) -> str:
     if share is None:
         return "–"
-    return f"{100 * share:.0f} %" if abs(share) >= 0.1 or share == 0 else f"{100 * share:.1f} %"
+    return f"{100 * share:.0f} %" if abs(share) >= 0.1 or abs(share) < 1e-9 else f"{100 * share:.1f} %"

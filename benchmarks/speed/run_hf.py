@@ -1,6 +1,6 @@
 """One measurement of Hugging Face Trainer with dynamic padding, optionally grouped by length. Prints a JSON line.
 
-The warm-up trains the same model on two batches. Nothing is logged, evaluated or saved; all else is the library's
+The warm-up trains the same model on one batch. Nothing is logged, evaluated or saved; all else is the library's
 default, which on a CPU means fused AdamW and PyTorch's scaled dot-product attention.
 """
 
@@ -27,7 +27,7 @@ from transformers import (  # noqa: E402
     set_seed,
 )
 
-BATCH, WARM = 32, 64
+BATCH, WARM = 32, 32
 
 
 class Collator(DataCollatorWithPadding):

@@ -29,8 +29,8 @@ from rich.console import Console  # noqa: E402
 import kerasft  # noqa: E402
 from kerasft.engine.plan import BatchPlan  # noqa: E402
 
-BATCH, WARM, TESTED = 32, 64, 8
-_ENOUGH = 4.0  # seconds between two runs, for their difference to be that of their steps
+BATCH, WARM, TESTED = 32, 32, 8
+_ENOUGH = 4.0  # seconds between two runs, for their difference to be that of their steps; "enough" in a spec
 _MOST_EPOCHS = 3000
 
 
@@ -41,7 +41,8 @@ def main() -> None:
     base = meter.resident_bytes()
     started = time.perf_counter()
     first = spec["runs"][0] if "runs" in spec else spec
-    train({**first, "examples": WARM, "epochs": 1}, model, path)
+    if spec.get("warm", True):
+        train({**first, "examples": WARM, "epochs": 1}, model, path)
     warm = round(time.perf_counter() - started, 2)
     if spec.get("kind") == "steps":
         result = steps(spec, model, path)
@@ -93,6 +94,7 @@ def train(spec: dict[str, Any], model: Path, path: Path) -> dict[str, Any]:
             "trained_weights": report["phases"][0]["trained_weights"],
             "precision": config["precision"],
             "loss": _last_loss(out),
+            "padding_reported": report.get("padding"),
             **_padded(lengths, spec, config["seed"]),
         }
 
@@ -100,14 +102,14 @@ def train(spec: dict[str, Any], model: Path, path: Path) -> dict[str, Any]:
 def steps(spec: dict[str, Any], model: Path, path: Path) -> dict[str, Any]:
     """What a step costs once features are there: the difference of two runs that differ in epochs only."""
     few = train({**spec, "epochs": 2}, model, path)
-    epochs = 4
+    epochs, enough = 4, spec.get("enough", _ENOUGH)
     while True:
         many = train({**spec, "epochs": epochs}, model, path)
         seconds = many["wall_seconds"] - few["wall_seconds"]
-        if seconds >= _ENOUGH or epochs >= _MOST_EPOCHS:
+        if seconds >= enough or epochs >= _MOST_EPOCHS:
             break
         # Aims beyond what is enough; at most tenfold, for the short run told little.
-        epochs = min(_MOST_EPOCHS, 10 * epochs, max(2 * epochs, int(1.5 * epochs * _ENOUGH / max(seconds, 0.05))))
+        epochs = min(_MOST_EPOCHS, 10 * epochs, max(2 * epochs, int(1.5 * epochs * enough / max(seconds, 0.05))))
     cpu = None if many["cpu_seconds"] is None else many["cpu_seconds"] - few["cpu_seconds"]
     between = many["steps"] - few["steps"]
     return {
@@ -131,6 +133,7 @@ def _tokenizing(run: kerasft.Run, texts: list[str]) -> float | None:
     """Seconds to tokenize all texts once by themselves: most of it is in the timed span, but not to be told there."""
     with contextlib.suppress(AttributeError):
         preprocess = run.model.assembly.backbone.preprocess
+        preprocess(tf.constant(texts[:1]))  # what is lazy is made
         started = time.perf_counter()
         for first in range(0, len(texts), 1024):
             preprocess(tf.constant(texts[first : first + 1024]))

@@ -13,6 +13,7 @@ import click
 
 COMMANDS = {
     "demo": "Fine-tune a real BERT on BBC News: train, evaluate, export, serve.",
+    "plan": "Say what a run will take before it is made: time, memory, disk.",
     "finetune": "Fine-tune a backbone on your data.",
     "resume": "Go on with an interrupted run.",
     "lr": "Find a learning rate.",

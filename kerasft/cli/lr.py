@@ -5,25 +5,18 @@ from typing import Any
 
 import click
 
-from kerasft.cli import parse
+from kerasft.cli import options, parse
 from kerasft.cli.command import Output, command
 
 
 @command("lr", heavy=True)
-@click.option("--backbone", required=True, help="For example bert/minilm-l6, ./checkpoint, hf://org/repo.")
-@click.option("--task", required=True, help="For example classification.")
-@click.option("--train", required=True, help="File, folder per class, or handle.")
+@options.sources(required=True)
 @click.option("--phase", default="all", show_default=True, help="What trains: head, topN or all.")
 @click.option("--steps", type=int, help="Updates.  [default: 100]")
 @click.option("--batch-size", type=int, help="Examples per update.  [default: 32]")
 @click.option("--optimizer", help="adamw, adam, sgd or lion.  [default: adamw]")
 @click.option("--seed", type=int, help="Of order, head and dropout.  [default: 0]")
-@click.option("--length", type=int, help="Most tokens per text; same as --backbone-option length=N.")
-@click.option("--input-column", help="If it cannot be recognised.")
-@click.option("--target-column", help="If it cannot be recognised.")
-@click.option("--encoding", help="Of text files; several are tried in order: utf-8,latin-1.  [default: utf-8]")
-@click.option("--backbone-option", multiple=True, metavar="KEY=VALUE", help="For the backbone (repeatable).")
-@click.option("--task-option", multiple=True, metavar="KEY=VALUE", help="For the task, e.g. mode=multi-label.")
+@options.data
 @click.option("--plot", type=click.Path(path_type=Path), default=Path("lr.svg"), show_default=True, help="A picture.")
 def lr(
     phase: str,
@@ -31,7 +24,7 @@ def lr(
     length: int | None,
     backbone_option: tuple[str, ...],
     task_option: tuple[str, ...],
-    **options: Any,
+    **given: Any,
 ) -> Output:
     """Find a learning rate: train for some updates while it rises, and see where the loss falls.
 
@@ -41,7 +34,7 @@ def lr(
 
     if length is not None:
         backbone_option = (*backbone_option, f"length={length}")
-    arguments = {name: value for name, value in options.items() if value is not None}
+    arguments = {name: value for name, value in given.items() if value is not None}
     found = kerasft.find_learning_rate(
         **arguments,
         phase=kerasft.Phase(phase),

@@ -113,6 +113,7 @@ def execute(
                 "training_seconds": round(seconds, 3),
                 "training_cpu_seconds": round(cpu_seconds, 3),
                 "padding": training.padding,
+                **({"profile": training.profile.records} if training.profile else {}),
             },
         )
         write_html(run.directory / "report.html", report=report, history=history, config=config, seconds=seconds)
@@ -129,6 +130,8 @@ def execute(
         raise
     finally:
         observers.stop()
+        if training.profile:
+            training.profile.stop()
     # In this order: without checkpoints a run that is not finished would begin anew.
     directory.write("status", {"status": "finished"})
     directory.remove_checkpoints()

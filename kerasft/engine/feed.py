@@ -18,7 +18,7 @@ from kerasft.engine.prepare import Part, Prepared
 from kerasft.engine.settings import Settings
 from kerasft.engine.store import Store, StoreError
 from kerasft.errors import UsageError
-from kerasft.model import TrainedModel
+from kerasft.model import Split, TrainedModel
 
 _NAMED = 8  # examples of a batch that a message names
 # What Keras does between two calls of TensorFlow takes some 0.4 ms, in which a core multiplies about so often. Calls
@@ -38,6 +38,7 @@ class Feed:
 
     Attributes:
         plan: which training example stands in which batch.
+        encodings: of each part, by its name.
 
     Raises:
         UsageError: classes are to be balanced, and the task has none.
@@ -50,10 +51,11 @@ class Feed:
         self._strategy = strategy
         self._train, self._validation = prepared.train, prepared.validation
         parts = [part for part in (prepared.train, prepared.validation) if part is not None]
-        self._encodings = {part.name: Encodings(model.assembly.backbone, part.inputs) for part in parts}
+        self.encodings = {part.name: Encodings(model.assembly.backbone, part.inputs) for part in parts}
         self.plan = self._plan(prepared.train, settings.seed, self._classes(prepared.train))
         self._store = Store(cache_dir() / "features", int(settings.cache_gigabytes * 1e9))
         self._features: dict[str, Features] = {}
+        self._made: dict[tuple[str, bool], Batches] = {}
 
     @property
     def cached(self) -> bool:
@@ -65,26 +67,38 @@ class Feed:
         """Of training batches from the model's inputs on."""
         return self._batches(self._train, self.plan, features=False).dataset().element_spec
 
+    @property
+    def validation_plan(self) -> BatchPlan | None:
+        """The same in every epoch; None if there are no validation data."""
+        return None if self._validation is None else self._plan(self._validation)
+
     def begin_phase(self, progress: Callable[[int, int], None], tell: Callable[[str], None]) -> None:
         """Computes the outputs of the frozen part, or finds them on disk, if that saves anything."""
-        self._features = {}
-        split = self._model.split
-        if split is None or not self._store.limit or not prefix.is_worth_it(split):
-            return
-        if keras_private.is_multi_worker(self._strategy):
-            return  # each would compute all examples to use its share of them
-        if reason := prefix.obstacle(split):
-            tell(f"The frozen layers are computed anew in every epoch: {reason}.")
+        self._features, self._made = {}, {}
+        split = self.kept(tell)
+        if split is None:
             return
         found: dict[str, Features] = {}
         try:
-            for name, encodings in self._encodings.items():
+            for name, encodings in self.encodings.items():
                 found[name] = prefix.compute(self._model, split, encodings, self._store, tell, progress)
         except StoreError as error:
             tell(f"The frozen layers are computed anew in every epoch: {error}")
             return
         self._features = found
         tell(self._describe(prefix.kernel_weights(split.prefix)))
+
+    def kept(self, tell: Callable[[str], None]) -> Split | None:
+        """The model cut where outputs of its frozen part are to be kept; None if that saves nothing or cannot be."""
+        split = self._model.split
+        if split is None or not self._store.limit or not prefix.is_worth_it(split):
+            return None
+        if keras_private.is_multi_worker(self._strategy):
+            return None  # each would compute all examples to use its share of them
+        if reason := prefix.obstacle(split):
+            tell(f"The frozen layers are computed anew in every epoch: {reason}.")
+            return None
+        return split
 
     def train(self, epoch: int, step: int = 0) -> Any:
         """Batches of one epoch, from `step` on; spread over replicas if there are several."""
@@ -95,22 +109,23 @@ class Feed:
 
     def validation(self) -> tuple[Any, int | None]:
         """All batches of the validation data, and how many; ``(None, None)`` if there are no data."""
-        if self._validation is None:
+        plan = self.validation_plan
+        if self._validation is None or plan is None:
             return None, None
-        plan = self._plan(self._validation)
         batches = self._batches(self._validation, plan)
         alone = self._strategy.num_replicas_in_sync == 1
         return batches.dataset() if alone else batches.distributed(self._strategy), plan.steps()
 
-    def steps_per_execution(self, watched: bool) -> int:
+    def steps_per_execution(self, watched: bool, cached: bool | None = None) -> int:
         """How many updates TensorFlow makes in one call: more than one if they are small.
 
         Args:
             watched: whether somebody wants to hear of every batch.
+            cached: whether batches begin behind the frozen part, if not as they do now.
         """
         if watched or self._strategy.num_replicas_in_sync > 1:  # Keras #19246
             return 1
-        split = self._model.split if self.cached else None
+        split = self._model.split if (self.cached if cached is None else cached) else None
         # Each weight of a kernel multiplies once per position, forward, and twice backward.
         positions = self._positions(split.prefix.outputs if split else self._model.inputs)
         work = 6 * prefix.kernel_weights(split.suffix if split else self._model) * self._settings.batch_size * positions
@@ -126,10 +141,14 @@ class Feed:
 
     def _batches(self, part: Part, plan: BatchPlan, features: bool = True) -> Batches:
         own = self._features.get(part.name) if features else None
-        return Batches(self._encodings[part.name], self._task, part.encoded, plan, own.table if own else None)
+        key = part.name, own is not None
+        if key not in self._made:
+            table = own.table if own else None
+            self._made[key] = Batches(self.encodings[part.name], self._task, part.encoded, plan, table)
+        return self._made[key]
 
     def _plan(self, part: Part, seed: int | None = None, classes: np.ndarray | None = None) -> BatchPlan:
-        encodings = self._encodings[part.name]
+        encodings = self.encodings[part.name]
         return BatchPlan(
             examples=len(part),
             batch_size=self._settings.batch_size,
@@ -150,7 +169,7 @@ class Feed:
 
     def _positions(self, tensors: Any) -> float:
         """Positions of an example, of text or image, on which the kernels behind these tensors multiply."""
-        lengths = self._encodings[self._train.name].lengths
+        lengths = self.encodings[self._train.name].lengths
         mean = 1.0 if lengths is None else float(lengths.mean())
 
         def of(shape: Any) -> float:
@@ -161,7 +180,7 @@ class Feed:
 
     def _describe(self, weights: int) -> str:
         found = self._features.values()
-        examples = sum(len(encodings) for encodings in self._encodings.values())
+        examples = sum(len(encodings) for encodings in self.encodings.values())
         computed = sum(features.computed for features in found)
         size = sum(features.size for features in found)
         how = "were computed before" if not computed else "are computed once"

@@ -1,5 +1,6 @@
 """Encoded examples to `tf.data` batches, by the batch plan."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -43,15 +44,23 @@ class Batches:
         self._targets = tf.constant(targets)
         self._plan = plan
         self._features = features
+        self._now = 0, 0  # epoch and step that `dataset` was last asked for
 
     def dataset(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
-        """The batches of an epoch, from the batch `step` on."""
-        return self._gathered(lambda: [self._epoch(epoch, step)], self._plan.steps(epoch) - step)
+        """The batches of an epoch, from the batch `step` on, until it is called for another one."""
+        self._now = epoch, step
+        return self._of_now.apply(tf.data.experimental.assert_cardinality(self._plan.steps(epoch) - step))
+
+    @functools.cached_property
+    def _of_now(self) -> tf.data.Dataset:
+        """Made once: TensorFlow takes a tenth of a second to trace it."""
+        return self._gathered(lambda: [self._epoch(*self._now)])
 
     def passes(self) -> tf.data.Dataset:
         """One epoch, and another one each time it is read again, so that Keras shuffles anew."""
         epochs = itertools.count()
-        return self._gathered(lambda: [self._epoch(next(epochs), 0)], self._plan.steps())
+        batches = self._gathered(lambda: [self._epoch(next(epochs), 0)])
+        return batches.apply(tf.data.experimental.assert_cardinality(self._plan.steps()))
 
     def distributed(
         self, strategy: tf.distribute.Strategy, epoch: int = 0, step: int = 0
@@ -79,7 +88,7 @@ class Batches:
             row[: len(piece)] = piece
         return matrix, np.array([len(piece) for piece in pieces], np.int64), lengths.astype(np.int64)
 
-    def _gathered(self, epochs: _Epochs, count: int | None = None) -> tf.data.Dataset:
+    def _gathered(self, epochs: _Epochs) -> tf.data.Dataset:
         def gather(row: tf.Tensor, size: tf.Tensor, length: tf.Tensor) -> tuple[Any, tf.Tensor]:
             index = row[:size]
             inputs, alignment = self._encodings.gather(index, length)
@@ -92,6 +101,8 @@ class Batches:
         spec = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64)
         rows = tf.data.Dataset.from_generator(epochs, output_signature=spec)
         rows = rows.flat_map(lambda *epoch: tf.data.Dataset.from_tensor_slices(epoch))
-        if count is not None:
-            rows = rows.apply(tf.data.experimental.assert_cardinality(count))
-        return rows.map(gather, num_parallel_calls=1).prefetch(_PREFETCH)
+        options = tf.data.Options()
+        # There is nothing to find in so short a pipeline, and looking takes 40 ms an epoch.
+        options.experimental_optimization.apply_default_optimizations = False
+        options.autotune.enabled = False
+        return rows.map(gather, num_parallel_calls=1).prefetch(_PREFETCH).with_options(options)

@@ -77,15 +77,9 @@ def compute(
     Raises:
         StoreError: they cannot be kept, and the message says why.
     """
-    frozen = _Pass(split, encodings)
+    frozen = Pass(split, encodings)
     examples = len(encodings)
-    probe = frozen.rows(range(min(_PROBES, examples)))
-    key = {
-        "backbone": model.assembly.spec.name,
-        "weights": _digest({str(i): weight.numpy() for i, weight in enumerate(split.prefix.weights)}),
-        "inputs": encodings.digest(),
-        "probe": _digest(probe),
-    }
+    key = identity(model, split, encodings, frozen)
 
     def rows(some: range) -> Mapping[str, np.ndarray]:
         found = frozen.rows(some)
@@ -96,19 +90,35 @@ def compute(
         key,
         frozen.columns,
         examples,
-        shard=min(_SHARD, max(_BATCH, _SHARD_BYTES * examples // max(1, frozen.size))),
+        shard=frozen.shard,
         size=frozen.size,
         compute=rows,
         tell=tell,
     )
-    arrays = {name: array for name, array in kept.arrays.items() if name != LENGTHS}
-    return Features(Table(arrays, encodings.lengths, frozen.ragged), kept.computed, frozen.size, kept.note)
+    return Features(frozen.table(kept.arrays), kept.computed, frozen.size, kept.note)
 
 
-class _Pass:
-    """The frozen part, computed for a range of examples."""
+def identity(model: TrainedModel, split: Split, encodings: Encodings, frozen: "Pass") -> dict[str, str]:
+    """What the outputs of the frozen part depend on."""
+    return {
+        "backbone": model.assembly.spec.name,
+        "weights": _digest({str(i): weight.numpy() for i, weight in enumerate(split.prefix.weights)}),
+        "inputs": encodings.digest(),
+        "probe": _digest(frozen.rows(range(min(_PROBES, frozen.examples)))),
+    }
+
+
+class Pass:
+    """The frozen part, computed for a range of examples.
+
+    Attributes:
+        examples: in all.
+        size: bytes of its outputs for all examples.
+        shard: examples whose outputs are in memory until they are written.
+    """
 
     def __init__(self, split: Split, encodings: Encodings):
+        self.examples = len(encodings)
         self._lengths, self._limit = encodings.lengths, encodings.limit
         spec = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
         self._forward = tf.function(
@@ -122,19 +132,33 @@ class _Pass:
         self.columns = [*self._outputs, *own]
         rows = {False: len(encodings), True: 0 if self._lengths is None else int(self._lengths.sum())}
         self.size = sum(rows[c.ragged] * math.prod(c.shape) * tf.as_dtype(c.dtype).size for c in self.columns)
+        self.shard = min(_SHARD, max(_BATCH, _SHARD_BYTES * len(encodings) // max(1, self.size)))
+
+    def plan(self, examples: range) -> BatchPlan:
+        """The batches, of similar length, in which `rows` computes these examples."""
+        lengths = None if self._lengths is None else self._lengths[examples.start : examples.stop]
+        return BatchPlan(examples=len(examples), batch_size=_BATCH, lengths=lengths, limit=self._limit)
+
+    def outputs(self, index: np.ndarray, length: int) -> list[tf.Tensor]:
+        """Of one batch, padded to `length` tokens."""
+        return self._forward(tf.constant(index), tf.constant(length, tf.int64))
+
+    def table(self, arrays: Mapping[str, np.ndarray]) -> Table:
+        """What `rows` gave for all examples, to gather batches from."""
+        columns = {name: array for name, array in arrays.items() if name != LENGTHS}
+        return Table(columns, self._lengths, self.ragged)
 
     def rows(self, examples: range) -> dict[str, np.ndarray]:
         """Columns of these examples in their order; computed in batches of similar length."""
-        lengths = None if self._lengths is None else self._lengths[examples.start : examples.stop]
-        counts = np.ones(len(examples), np.int64) if lengths is None else lengths
+        plan = self.plan(examples)
+        counts = np.ones(len(examples), np.int64) if plan.lengths is None else plan.lengths
         ends = np.cumsum(counts)
         found = {
             c.name: np.empty((ends[-1] if c.ragged else len(examples), *c.shape), tf.as_dtype(c.dtype).as_numpy_dtype)
             for c in self._outputs
         }
-        plan = BatchPlan(examples=len(examples), batch_size=_BATCH, lengths=lengths, limit=self._limit)
         for index in plan.batches(0):
-            batch = self._forward(tf.constant(index + examples.start), tf.constant(plan.length(index), tf.int64))
+            batch = self.outputs(index + examples.start, plan.length(index))
             for (name, rows), values in zip(found.items(), batch, strict=True):
                 if name not in self.ragged:
                     rows[index] = values.numpy()

@@ -1,33 +1,26 @@
 """`finetune`: from names and data to a finished run. `resume`: the same, from where it was interrupted."""
 
-import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 from rich.console import Console
 
-import kerasft
-from kerasft import files, freezing, modeling, pretrained
+from kerasft import files, modeling, pretrained
 from kerasft.engine import checkpoint as checkpoints
 from kerasft.engine import placement, record
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.execute import Observers, execute, first_notes
-from kerasft.engine.prepare import Prepared, prepare
 from kerasft.engine.progress import Event
 from kerasft.engine.run import Run, load, pretrained_of
-from kerasft.engine.settings import PRECISIONS, Settings
+from kerasft.engine.settings import Settings
+from kerasft.engine.setup import NOT_RECORDED, Setup
 from kerasft.engine.training import Training
-from kerasft.errors import RunError, all_at_once
-from kerasft.model import TrainedModel
-from kerasft.phases import Lora, Phase, lora_from_json, resolve, to_json
-from kerasft.pretrained import Pretrained
-from kerasft.task import Task
+from kerasft.errors import RunError
+from kerasft.phases import Lora, Phase
 
-_NOT_RECORDED = ("out", "epochs", "learning_rate", "overwrite", "callbacks", "console", "events")
 _RESUMED = ("Resumed at phase", "Resumed from the beginning")  # only the last time is of interest
 
 
@@ -67,6 +60,7 @@ def finetune(
     task_options: Mapping[str, Any] | None = None,
     tensorboard: bool = False,
     overwrite: bool = False,
+    profile: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     console: Console | None = None,
     events: Callable[[Event], None] | None = None,
@@ -116,6 +110,8 @@ def finetune(
         task_options: for example ``{"mode": "multi-label"}``.
         tensorboard: write logs for TensorBoard into ``logs`` in the run directory.
         overwrite: replace a run in `out`.
+        profile: measure where the time of a step goes, for the report, and write a trace of some steps of each phase
+            into ``profile`` in the run directory.
         callbacks: your own Keras callbacks.
         console: for progress; stderr by default.
         events: is called with every event of training as plain data.
@@ -130,62 +126,21 @@ def finetune(
         KerasftError: the loss is not a number, memory is not enough, or frozen weights have changed.
         Interrupted: Ctrl-C; `resume` goes on.
     """
+    given = dict(locals())
     observers = Observers(callbacks, console, events)
-    chosen = placement.strategy(devices, strategy)
-    found = pretrained.locate(backbone)
-    made_task = modeling.create_task(found.spec, task, task_options or {})
-    adapters = None if lora is None else lora_from_json(lora)
-    config = {
-        "kerasft": kerasft.__version__,
-        "backbone": record.portable(backbone) if pretrained.is_handle(backbone) else backbone,
-        "task": task,
-        "train": record.source_name(train),
-        "validation": record.source_name(validation),
-        "test": record.source_name(test),
-        "phases": [],
-        "batch_size": batch_size,
-        "accumulation": accumulation,
-        "seed": seed,
-        "optimizer": optimizer,
-        "weight_decay": weight_decay,
-        "clip_norm": clip_norm,
-        "ema": ema,
-        "lora": None if adapters is None else to_json(adapters),
-        "precision": precision,
-        "batch_tokens": batch_tokens,
-        "balance": balance,
-        "cache_gigabytes": cache_gigabytes,
-        "monitor": monitor,
-        "early_stopping": early_stopping,
-        "checkpoint_steps": checkpoint_steps,
-        "checkpoint_minutes": checkpoint_minutes,
-        "devices": devices,
-        "strategy": strategy,
-        "input_column": input_column,
-        "target_column": target_column,
-        "encoding": encoding,
-        "backbone_options": dict(backbone_options or {}),
-        "task_options": dict(task_options or {}),
-        "tensorboard": tensorboard,
-    }
-    lora_used = adapters is not None
-    resolved, _ = all_at_once(
-        lambda: resolve(phases, found.spec.phases, epochs=epochs, learning_rate=learning_rate, lora=lora_used),
-        lambda: Settings.of(config),
-    )
-    config["phases"] = [to_json(phase) for phase in resolved]
-    settings = Settings.of(config)
+    setup = Setup.of(given)
+    config, chosen = setup.config, setup.strategy
     path = Path(out) if out else record.new_directory(task, backbone)
     directory = RunDirectory(path, writes=placement.is_chief(chosen))
     directory.check(overwrite)
-    prepared = _prepare(made_task, found, config, train=train, validation=validation, test=test)
-    config |= {"input_column": prepared.columns.input, "target_column": prepared.columns.target}
+    prepared = setup.prepare(train=train, validation=validation, test=test)
 
     with directory.in_use():
-        model = _build(found, made_task, config, chosen, weights=True)
-        training = Training(model, prepared, settings, directory, chosen, record.identity(config, prepared, chosen))
+        model = setup.build()
+        state = record.identity(config, prepared, chosen)
+        training = Training(model, prepared, setup.settings, directory, chosen, state, profile=profile)
         directory.create(overwrite)
-        record.write(directory, config, found, model, prepared)
+        record.write(directory, config, setup.found, model, prepared)
         run = Run(directory, model, first_notes(model, prepared, training))
         return execute(run, training, prepared, config, observers, None)
 
@@ -253,13 +208,15 @@ def resume(
         # Its own files are enough to build it; without a checkpoint the pretrained weights are needed again.
         found = pretrained_of(records) if start else pretrained.locate(config["backbone"])
         made_task = modeling.create_task(found.spec, config["task"], config["task_options"])
-        prepared = _prepare(made_task, found, config, **record.sources(config, given))
+        settings = Settings.of(config)
+        setup = Setup(config=config, settings=settings, found=found, task=made_task, strategy=chosen)
+        prepared = setup.prepare(**record.sources(config, given))
         identity = record.identity(config, prepared, chosen)
         notes += record.check_same(records, start.state if start else {}, identity, force=force)
         if records.writes:
             checkpoints.remove_after(records.checkpoints, start)
-        model = _build(found, made_task, config, chosen, weights=start is None)
-        training = Training(model, prepared, Settings.of(config), records, chosen, identity)
+        model = setup.build(weights=start is None)
+        training = Training(model, prepared, settings, records, chosen, identity)
         # Derived again from the same data: it may have been damaged.
         records.write("task", {"name": config["task"], "config": made_task.get_config()})
         if start:
@@ -274,44 +231,9 @@ def resume(
 
 
 def _check_config(path: Path, config: Mapping[str, Any]) -> None:
-    missing = [name for name in inspect.signature(finetune).parameters if name not in {*config, *_NOT_RECORDED}]
+    missing = [name for name in inspect.signature(finetune).parameters if name not in {*config, *NOT_RECORDED}]
     if missing:
         raise RunError(
             f"{path}/config.json is damaged, or of another version of kerasft: it has no {', '.join(missing)}. "
             f"kerasft finetune --config {path}/config.json begins a new run."
         )
-
-
-def _prepare(task: Task, found: Pretrained, config: Mapping[str, Any], **sources: Any) -> Prepared:
-    return prepare(
-        task,
-        modality=found.spec.modality,
-        input_column=config["input_column"],
-        target_column=config["target_column"],
-        encoding=config["encoding"],
-        seed=config["seed"],
-        **sources,
-    )
-
-
-def _build(
-    found: Pretrained, task: Task, config: Mapping[str, Any], strategy: tf.distribute.Strategy, *, weights: bool
-) -> TrainedModel:
-    """The model in the strategy's scope: Keras remembers the scope in which a model was made."""
-    keras.utils.set_random_seed(config["seed"])
-    with strategy.scope(), _computing_in(config["precision"]):
-        backbone = found.create(config["backbone_options"], weights=weights)
-        model = modeling.assemble(found.spec, backbone, task, found.source)
-        if config["lora"]:
-            freezing.add_adapters(model, Lora(**config["lora"]))
-    return model
-
-
-@contextlib.contextmanager
-def _computing_in(precision: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(PRECISIONS[precision])
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -17,6 +17,7 @@ from kerasft.engine.checkpoint import Checkpoint, Position
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.feed import Feed
 from kerasft.engine.prepare import Prepared
+from kerasft.engine.profile import Profile
 from kerasft.engine.relay import Relay
 from kerasft.engine.settings import Settings
 from kerasft.errors import KerasftError, UnknownNameError, UsageError
@@ -39,6 +40,7 @@ class Training:
         directory: gets history, weights and checkpoints.
         strategy: of `tf.distribute`.
         state: kept in every checkpoint, to compare a resumed run with.
+        profile: measure where the time of a step goes.
 
     Raises:
         UsageError: `settings` do not fit the model or the data.
@@ -52,6 +54,8 @@ class Training:
         directory: RunDirectory,
         strategy: tf.distribute.Strategy,
         state: dict[str, Any],
+        *,
+        profile: bool = False,
     ):
         self._started, self._seconds_before = time.monotonic(), 0.0
         self._cpu_started, self._cpu_before = time.process_time(), 0.0
@@ -68,10 +72,12 @@ class Training:
                 f"There are {replicas} replicas for batches of {settings.batch_size} and {len(prepared.train)} "
                 "training examples: each replica needs at least one example of a batch."
             )
+        if profile and replicas > 1:
+            raise UsageError(f"profile measures one device. Received: {replicas} replicas")
         for phase in settings.phases:
             phase.groups(len(model.assembly.groups) - 1)
         self._monitor = self._check_monitor()
-        self._feed = Feed(model, prepared, settings, strategy)
+        self.feed = Feed(model, prepared, settings, strategy)
         self._saved = time.monotonic()
         self._saved_updates = 0
         self._digest = ""
@@ -80,6 +86,7 @@ class Training:
         self.history = own.History(directory)
         self.best = own.BestWeights(directory, *self._monitor)
         self.best.set_model(model)  # Ctrl-C may come before `fit` does it
+        self.profile = Profile(self.feed, settings, directory.path / "profile") if profile else None
 
     @property
     def phases(self) -> Sequence[Phase]:
@@ -94,12 +101,12 @@ class Training:
     @property
     def steps(self) -> int:
         """Batches of the first epoch."""
-        return self._feed.plan.steps()
+        return self.feed.plan.steps()
 
     @property
     def padding(self) -> float:
         """Share of the tokens of the first epoch that is padding, a fraction of 1."""
-        return self._feed.plan.padding()
+        return self.feed.plan.padding()
 
     @property
     def _length(self) -> int | None:
@@ -136,11 +143,12 @@ class Training:
         """
         early = self._early_stopping()
         # Checked, kept, and only then announced.
-        first = [own.StopAtNaN(self._feed.name_batch, self._monitor[0], self._model.first_broken)]
+        first = [own.StopAtNaN(self.feed.name_batch, self._monitor[0], self._model.first_broken)]
         if self._settings.optimization.average is not None:
             first.append(own.Average())
+        measured = [self.profile] if self.profile else []
         relay = Relay(
-            [*first, self.best, *early, self.history, *callbacks],
+            [*first, self.best, *early, self.history, *measured, *callbacks],
             epochs=self._settings.epochs,
             steps=self.steps,
             checkpoint=lambda position: self._save_if_due(position, relay),
@@ -159,17 +167,18 @@ class Training:
                     frozen = freezing.apply(self._model, phase, self._settings.lora)
                     if resumed:
                         resumed.restore(self._model, "model")
-                self._feed.begin_phase(relay.on_features, show)
+                self.feed.begin_phase(relay.on_features, show)
                 with self._strategy.scope():
-                    self._compile(phase, position.begun if resumed else relay.position.epoch, watched)
+                    begun = position.begun if resumed else relay.position.epoch
+                    self.compile(phase, begun, self.feed.steps_per_execution(watched))
             self._digest = frozen.digest
             if index == position.phase:
                 relay.begin(self._model)  # callbacks may look at its optimizer
             if resumed:
                 resumed.restore(self._model, "optimizer")
                 self._digest = resumed.state["frozen"]
-                if resumed.state["cached"] != self._feed.cached:
-                    tell("The result will not be the same to the bit: " + _CACHED[self._feed.cached])
+                if resumed.state["cached"] != self.feed.cached:
+                    tell("The result will not be the same to the bit: " + _CACHED[self.feed.cached])
                 for note in relay.set_state(resumed.state["callbacks"]):
                     tell(note)
             else:
@@ -178,6 +187,8 @@ class Training:
             with _memory_named(self._settings, self._length), placement.lost_named(self._strategy):
                 self._fit(phase, relay, resumed)
             freezing.check(self._model, self._digest)
+            if self.profile:
+                tell(self.profile.end_phase())
             if self._model.stop_training and not any(callback.stopped for callback in early):
                 break
         relay.end()
@@ -185,8 +196,9 @@ class Training:
             weights.load(self._model, self.directory.best_weights)
         placement.share(self._strategy, self._model.weights)
 
-    def _compile(self, phase: Phase, begun: int, watched: bool) -> None:
-        updates = sum(self._feed.plan.steps(epoch) for epoch in range(begun, begun + phase.epochs))
+    def compile(self, phase: Phase, begun: int, steps_per_execution: int) -> None:
+        """Makes the model ready for a phase that begins with the epoch `begun`, in the strategy's scope."""
+        updates = sum(self.feed.plan.steps(epoch) for epoch in range(begun, begun + phase.epochs))
         self._model.micro_batches = self._settings.accumulation
         self._model.compile(
             optimizer=self._settings.optimization.make(
@@ -195,22 +207,22 @@ class Training:
             loss=self._task.loss(),
             metrics=self._task.metrics(),
             jit_compile=False,  # XLA would compile anew for every length of batch
-            steps_per_execution=self._feed.steps_per_execution(watched),
+            steps_per_execution=steps_per_execution,
         )
-        self._model.build_state(self._feed.element_spec)
+        self._model.build_state(self.feed.element_spec)
 
     def _fit(self, phase: Phase, relay: Relay, resumed: Checkpoint | None) -> None:
         """The epochs of a phase that are left; the first of them may have begun."""
         end = relay.position.begun + phase.epochs
         if resumed:
             relay.go_on_from(resumed.position, lambda: self._restore_rest(resumed))
-        validation, validation_steps = self._feed.validation()
+        validation, validation_steps = self.feed.validation()
         while relay.position.epoch < end:
             epoch, step = relay.position.epoch, relay.position.step
-            steps = self._feed.plan.steps(epoch)
+            steps = self.feed.plan.steps(epoch)
             relay.steps = steps
             self._model.fit(
-                self._feed.train(epoch, step),
+                self.feed.train(epoch, step),
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 # What is left to an epoch's own data ends by itself; of several replicas each must know when.
@@ -266,7 +278,7 @@ class Training:
             "callbacks": relay.get_state(),
             "random": randomness.get_state(),
             "frozen": self._digest,
-            "cached": self._feed.cached,
+            "cached": self.feed.cached,
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
         }
@@ -276,8 +288,8 @@ class Training:
             except checkpoints.NotFiniteError as error:
                 epoch, step = position.epoch, position.step - 1
                 if step < 0:
-                    epoch, step = epoch - 1, self._feed.plan.steps(epoch - 1) - 1
-                raise own.not_finite(str(error), self._feed.name_batch, epoch, step) from error
+                    epoch, step = epoch - 1, self.feed.plan.steps(epoch - 1) - 1
+                raise own.not_finite(str(error), self.feed.name_batch, epoch, step) from error
         elif several:
             checkpoints.collect(self._model)
         self._saved, self._saved_updates = time.monotonic(), position.updates

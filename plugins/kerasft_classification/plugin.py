@@ -30,6 +30,11 @@ def kerasft_recipes() -> Iterable[kerasft.RecipeSpec]:
         summary="the head first, then layer by layer from the top (ULMFiT)",
     )
     yield kerasft.RecipeSpec(
+        name="linear_probe",
+        module="kerasft_recipes.linear_probe",
+        summary="the head alone, on frozen features that are computed once and kept",
+    )
+    yield kerasft.RecipeSpec(
         name="lora",
         module="kerasft_recipes.lora",
         summary="low-rank adapters: a few percent of the weights, in a small file",

@@ -63,7 +63,11 @@ class Outcome:
     def report(self) -> dict[str, Any]:
         """Without the time it took, and without the notes, which say that it was resumed."""
         report = json.loads((self.run / "report.json").read_text())
-        return {name: value for name, value in report.items() if name not in ("training_seconds", "notes")}
+        return {
+            name: value
+            for name, value in report.items()
+            if name not in ("training_seconds", "training_cpu_seconds", "notes")
+        }
 
     @property
     def weights(self) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ LIGHT = [
     ["--help"],
     ["--version"],
     ["finetune", "--help"],
+    ["plan", "--help"],
     ["ls", "backbones"],
     ["ls", "presets"],
     ["ls", "tasks"],

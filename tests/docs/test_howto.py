@@ -21,7 +21,7 @@ def test_commands_run_in_order(tmp_path, monkeypatch, capsys):
             assert [set(json.loads(line)) for line in out.splitlines()] == [{"label", "score", "probabilities"}] * 2
         elif "--json" not in command:  # that goes past what capsys sees
             says = {"finetune": "Report: runs/", "resume": "Report: runs/", "export": "verified on"}
-            says |= {"why": "source: ", "lr": "learning rate: "}
+            says |= {"plan": "Suggested batch size: ", "why": "source: ", "lr": "learning rate: "}
             (wanted,) = (text for name, text in says.items() if f"kerasft {name} " in command)
             assert wanted in out, command
 

@@ -1,0 +1,58 @@
+"""Memory of this process, as the system counts it."""
+
+import contextlib
+import ctypes
+import gc
+import os
+import sys
+from pathlib import Path
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_MEMINFO, _CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
+
+
+def peak() -> int:
+    """Bytes: the most that was resident since `forget_peak`; where that cannot be told, since the process began."""
+    found = _field(_STATUS, "VmHWM")
+    if found:
+        return found
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def forget_peak(*, give_back: bool = False) -> None:
+    """From here on `peak` counts anew, if the system can.
+
+    Args:
+        give_back: return free memory to the system first, as a process that has not yet used it.
+    """
+    gc.collect()
+    if give_back:
+        with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+            ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        _CLEAR.write_text("5")  # to the kernel: the high-water mark
+
+
+def available() -> int:
+    """Bytes that this process could have: what is free, and what it has already; 0 if the system does not say."""
+    free = _field(_MEMINFO, "MemAvailable")
+    if not free:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return 0
+    found = free + _field(_STATUS, "VmRSS")
+    with contextlib.suppress(OSError, ValueError):  # "max" is no number
+        found = min(found, int(_CGROUP.read_text()))
+    return found
+
+
+def _field(file: Path, name: str) -> int:
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":")), 0)
