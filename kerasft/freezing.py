@@ -99,19 +99,24 @@ def apply(model: TrainedModel, phase: Phase, lora: Lora | None = None) -> Frozen
 
 def digest(model: TrainedModel) -> str:
     """sha256 of every weight that no training step may change."""
-    moving = {
-        id(weight)
-        for layer in keras_private.inner_layers(model.layers)
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-        for weight in layer.weights
-    }
-    trained = {id(variable) for variable in model.trainable_variables}
+    moving = set(map(id, changing(model)))
     found = hashlib.sha256()
     for weight in _weights(model):
-        if id(weight) not in trained and id(weight) not in moving:
+        if id(weight) not in moving:
             # Not its path: Keras numbers names through, so that of a resumed process may be another one.
             found.update(f"{weight.dtype} {weight.shape}".encode() + weight.numpy().tobytes())
     return found.hexdigest()
+
+
+def changing(model: keras.Model) -> list[keras.Variable]:
+    """Every weight that training may change: those that train, and statistics of BatchNormalization."""
+    moving = [
+        weight
+        for layer in keras_private.inner_layers(model.layers)
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        for weight in layer.weights
+    ]
+    return list({id(variable): variable for variable in [*model.trainable_variables, *moving]}.values())
 
 
 def check(model: TrainedModel, expected: str) -> None:

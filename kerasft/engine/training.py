@@ -24,6 +24,8 @@ from kerasft.errors import KerasftError, UnknownNameError, UsageError
 from kerasft.model import TrainedModel
 from kerasft.phases import Phase
 
+_WRITE_EVERY = 30.0  # seconds; see BestWeights
+
 _CACHED = {
     True: "before the interruption the frozen layers were computed anew in every epoch.",
     False: "before the interruption the outputs of the frozen layers came from the cache.",
@@ -84,7 +86,9 @@ class Training:
         randomness.get_state()  # Keras makes its generator when first asked: now, and not at the first checkpoint
 
         self.history = own.History(directory)
-        self.best = own.BestWeights(directory, *self._monitor)
+        # Workers change weights together or not at all, so there nothing is held back to be written later.
+        every = 0.0 if keras_private.is_multi_worker(strategy) else _WRITE_EVERY
+        self.best = own.BestWeights(directory, *self._monitor, every)
         self.best.set_model(model)  # Ctrl-C may come before `fit` does it
         self.profile = Profile(self.feed, settings, directory.path / "profile") if profile else None
 
@@ -184,8 +188,11 @@ class Training:
             else:
                 relay.position = replace(relay.position, phase=index, begun=relay.position.epoch, step=0)
                 relay.on_phase_begin(index, phase, frozen)
-            with _memory_named(self._settings, self._length), placement.lost_named(self._strategy):
-                self._fit(phase, relay, resumed)
+            try:
+                with _memory_named(self._settings, self._length), placement.lost_named(self._strategy):
+                    self._fit(phase, relay, resumed)
+            finally:
+                self.best.flush()
             freezing.check(self._model, self._digest)
             if self.profile:
                 tell(self.profile.end_phase())
@@ -273,6 +280,7 @@ class Training:
             due = due or time.monotonic() - self._saved >= 60 * minutes
         if not due or position.updates == self._saved_updates:
             return
+        self.best.flush()
         state = {
             **self._state,
             "callbacks": relay.get_state(),

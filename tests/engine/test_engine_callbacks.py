@@ -97,6 +97,23 @@ def test_the_history_is_on_disk_after_every_epoch(directory: RunDirectory) -> No
     assert [record["step"] for record in on_disk["steps"]] == list(range(4, 201, 4))  # fifty points
 
 
+def test_short_epochs_hold_the_best_weights_until_they_are_asked_for(
+    directory: RunDirectory, model: keras.Model
+) -> None:
+    best = BestWeights(directory, "val_accuracy", "max", every=1000.0)
+    after_epochs(best, model, [{"val_accuracy": 0.5}])
+    first = directory.best_weights.stat().st_mtime_ns
+    after_epochs(best, model, [{"val_accuracy": 0.4}, {"val_accuracy": 0.7}, {"val_accuracy": 0.6}])
+    assert directory.best_weights.stat().st_mtime_ns == first
+    best.flush()
+    assert model.weights[0].numpy() == [[3.0]]  # training goes on from where it was
+    written = directory.best_weights.stat().st_mtime_ns
+    best.flush()
+    assert directory.best_weights.stat().st_mtime_ns == written
+    weights.load(model, directory.best_weights)
+    assert model.weights[0].numpy() == [[2.0]]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_a_number_ends_training_and_names_the_batch(value: float) -> None:
     guard = StopAtNaN(lambda epoch, batch: f"batch {batch} of {epoch}")
