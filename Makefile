@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-slow lint format constraints clean
+.PHONY: help demo test test-slow bench lint format constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -16,6 +16,17 @@ test: $(READY) ## Run the tests and print coverage
 
 test-slow: $(READY) ## Run the tests that train for minutes
 	$(BIN)/python -m pytest -m slow
+
+BENCH := build/bench-env
+
+bench: $(BENCH)/.ready ## Measure speed beside KerasHub and Hugging Face: benchmarks/results.md (some 40 minutes)
+	$(BENCH)/bin/python benchmarks/speed/bench.py
+
+$(BENCH)/.ready: pyproject.toml constraints.txt benchmarks/speed/requirements.txt
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . \
+	    -r benchmarks/speed/requirements.txt
+	touch $@
 
 lint: $(READY) ## Check style (ruff) and types of the core (mypy)
 	$(BIN)/ruff check .
