@@ -46,7 +46,11 @@ def doctor() -> Output:
         "threads": {
             name: os.environ[name] for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS") if name in os.environ
         },
-        "cache": {"path": str(cache), "bytes": sum(entry.bytes for entry in assets.entries())},
+        "cache": {
+            "path": str(cache),
+            "bytes": sum(entry.bytes for entry in assets.entries()),
+            "features_bytes": sum(path.stat().st_size for path in (cache / "features").rglob("*.bin")),
+        },
         "plugins": [plugin.to_dict() for plugin in loaded.plugins],
         "problems": problems,
     }
@@ -54,7 +58,10 @@ def doctor() -> Output:
     def display() -> None:
         show.table(("package", "version"), installed.items())
         print(f"\ndevices  {', '.join(devices)}; {os.cpu_count()} CPUs")
-        print(f"cache    {cache}, {size(data['cache']['bytes'])}, {_free(cache)} free")
+        kept = data["cache"]
+        print(f"cache    {cache}, {size(kept['bytes'])}, {_free(cache)} free")
+        if kept["features_bytes"]:
+            print(f"         outputs of frozen layers in {cache / 'features'}: {size(kept['features_bytes'])}")
         for plugin in loaded.plugins:
             print(f"plugin   {plugin.id}: {plugin.status} ({plugin.distribution} {plugin.version})")
         print("\n" + ("\n".join(f"problem: {problem}" for problem in problems) or "No problem found."))
