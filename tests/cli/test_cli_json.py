@@ -148,4 +148,4 @@ def test_without_json_an_error_leaves_stdout_empty(cli: Cli) -> None:
 
 def test_every_command_is_asked_for_json() -> None:
     asked = {arguments[0] for arguments, _ in LIGHT} | {arguments[0] for arguments, *_ in ERRORS}
-    assert set(COMMANDS) - asked == {"demo"}  # in test_demo.py
+    assert set(COMMANDS) - asked == {"demo", "plan"}  # in test_demo.py and test_cli_plan.py
