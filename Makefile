@@ -8,7 +8,7 @@ READY := .venv/.ready
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: $(READY) ## Fine-tune a real BERT on BBC News, export it, serve it (some 5 minutes on two cores)
+demo: $(READY) ## Fine-tune a real BERT on BBC News, export it, serve it (some 3 minutes on two cores)
 	$(BIN)/kerasft demo
 
 test: $(READY) ## Run the tests and print coverage
