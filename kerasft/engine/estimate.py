@@ -21,7 +21,7 @@ from kerasft.engine.prepare import Prepared
 from kerasft.engine.settings import Settings
 from kerasft.engine.setup import Setup
 from kerasft.engine.train import finetune
-from kerasft.engine.training import Training
+from kerasft.engine.training import WRITE_EVERY, Training
 from kerasft.engine.trial import Cost, Sample, tokens
 from kerasft.errors import UnknownNameError, UsageError
 from kerasft.model import Split, TrainedModel
@@ -197,7 +197,9 @@ class _Estimator:
             forward = _cost(plan, batches, lambda index: trial.validation_step(self._model, measured, index))
             validating = forward.of(_tokens(plan, 0))
         steps = sum(cost.of(_tokens(self._feed.plan, begun + epoch)) for epoch in range(phase.epochs))
-        return max(0.0, traced - once.seconds) + steps + phase.epochs * (once.outside + validating + saving)
+        epochs = steps + phase.epochs * (once.outside + validating)
+        saves = min(phase.epochs, 2 + epochs / WRITE_EVERY)  # the best weights of short epochs are not all written
+        return max(0.0, traced - once.seconds) + epochs + saves * saving
 
     def _sample(self, part: Any, batches: list[np.ndarray], cut: Split | None) -> Sample:
         return Sample(self._model, part, np.concatenate(batches), cut, self._strategy)

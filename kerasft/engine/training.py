@@ -24,7 +24,7 @@ from kerasft.errors import KerasftError, UnknownNameError, UsageError
 from kerasft.model import TrainedModel
 from kerasft.phases import Phase
 
-_WRITE_EVERY = 30.0  # seconds; see BestWeights
+WRITE_EVERY = 30.0  # seconds; see BestWeights
 
 _CACHED = {
     True: "before the interruption the frozen layers were computed anew in every epoch.",
@@ -87,7 +87,7 @@ class Training:
 
         self.history = own.History(directory)
         # Workers change weights together or not at all, so there nothing is held back to be written later.
-        every = 0.0 if keras_private.is_multi_worker(strategy) else _WRITE_EVERY
+        every = 0.0 if keras_private.is_multi_worker(strategy) else WRITE_EVERY
         self.best = own.BestWeights(directory, *self._monitor, every)
         self.best.set_model(model)  # Ctrl-C may come before `fit` does it
         self.profile = Profile(self.feed, settings, directory.path / "profile") if profile else None
