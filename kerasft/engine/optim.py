@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from kerasft.backbone import Group
 from kerasft.errors import UnknownNameError, UsageError
-from kerasft.keras_private import PerVariable
+from kerasft.keras_private import AdamInOnePass, PerVariable
 from kerasft.phases import Phase, is_number
 
 # Weights that are not decayed, as in BERT's own `AdamWeightDecayOptimizer`: biases and norms. Vectors are one or the
@@ -83,34 +82,8 @@ class _Finetuning(PerVariable):
         }
 
 
-class _InOnePass(keras.optimizers.Adam):
-    """Keras's Adam as one operation of TensorFlow per variable.
-
-    The formula is the same (Kingma and Ba 2015, the form at the end of section 2). Keras computes it in a dozen
-    operations, each of which reads and writes as much memory as the variable has; a third of the time is left.
-    """
-
-    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
-        """One variable on one device."""
-        index = self._get_variable_index(variable)
-        dtype = variable.dtype
-        step = tf.cast(self.iterations.value + 1, dtype)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
-            beta2_power=tf.pow(tf.cast(self.beta_2, dtype), step),
-            lr=tf.cast(learning_rate, dtype),
-            beta1=tf.cast(self.beta_1, dtype),
-            beta2=tf.cast(self.beta_2, dtype),
-            epsilon=tf.cast(self.epsilon, dtype),
-            grad=tf.cast(gradient, dtype),
-        )
-
-
 @keras.saving.register_keras_serializable("kerasft")
-class AdamW(_Finetuning, _InOnePass):
+class AdamW(_Finetuning, AdamInOnePass):
     """Adam with decoupled weight decay."""
 
 

@@ -62,6 +62,7 @@ def test_a_loss_that_is_not_a_number_names_the_examples_and_keeps_the_last_good_
 def test_the_batch_is_named_though_tensorflow_trained_on_several_in_one_call(tmp_path: Path, cached: float) -> None:
     rows = [(text, str(i % 7)) for i, (text, _) in enumerate(separable(96))]
     rows[5] = (rows[5][0], "1e30")
+    seed = next(seed for seed in range(9) if not any(5 in batch for batch in batches_of(rows, 4, seed)[:6]))
     csv = write_csv(tmp_path / "scores.csv", rows, header=("text", "score"))
     heard: list[int] = []
 
@@ -81,12 +82,13 @@ def test_the_batch_is_named_though_tensorflow_trained_on_several_in_one_call(tmp
             batch_size=4,
             validation=None,
             cache_gigabytes=cached,
+            seed=seed,
         )
-    batches = batches_of(rows, 4, 0)
+    batches = batches_of(rows, 4, seed)
     bad = next(i for i, batch in enumerate(batches) if 5 in batch)
     assert f"at step {bad + 1} of epoch 1." in str(raised.value)
     assert ", ".join(f"{csv}:{i + 2}" for i in batches[bad]) in str(raised.value)
-    assert heard[:1] == [] or heard[0] > 1
+    assert heard[0] == 5  # six updates in a call
 
 
 def test_weights_that_are_spoilt_after_a_good_loss_are_not_kept(tmp_path: Path) -> None:
