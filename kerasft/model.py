@@ -1,5 +1,7 @@
 """The Keras model that kerasft trains: plain functional, with freezing that holds and steps that add up."""
 
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +56,8 @@ class TrainedModel(BuildsWithoutData, keras.Model):
     micro_batches: int = 1
     traces: int = 0
     _broken: "_Broken | None" = None
+    _calls: "Iterator[int] | None" = None
+    train_function: "Callable[[Any], Any] | None"
 
     def compile(self, *args: Any, **options: Any) -> None:
         """As Keras does it.
@@ -63,6 +67,7 @@ class TrainedModel(BuildsWithoutData, keras.Model):
         """
         super().compile(*args, **options)
         self.traces = 0
+        self._calls = None
         self._broken = _Broken() if self.steps_per_execution > 1 else None
         pieces = self.micro_batches * self.distribute_strategy.num_replicas_in_sync
         reduction = getattr(self.loss, "reduction", _MEANS[0])
@@ -77,6 +82,39 @@ class TrainedModel(BuildsWithoutData, keras.Model):
         if training and self.split is not None:
             return self.split.suffix(self.split.prefix(inputs, training=False), training=True)
         return super().call(inputs, training=training, mask=mask)
+
+    def plan_calls(self, steps: int) -> None:
+        """Says how many batches each epoch of the next `fit` has, of which TensorFlow may compute several in a call.
+
+        Without it `fit` computes the logs of every step, and asks at each whether there are more data.
+        """
+        each = self.steps_per_execution
+        self._calls = itertools.cycle([min(each, steps - done) for done in range(0, steps, each)])
+
+    def make_train_function(self, force: bool = False) -> Callable[[Any], Any]:
+        """What `fit` calls with an iterator; see `plan_calls`."""
+        if self._calls is None or self.steps_per_execution == 1:
+            return super().make_train_function(force)
+        if self.train_function is None or force:
+            self.train_function = self._several_steps()
+        return self.train_function
+
+    def _several_steps(self) -> Callable[[Any], Any]:
+        def steps(iterator: Any, count: tf.Tensor) -> dict[str, Any]:
+            def body(done: tf.Tensor) -> tf.Tensor:
+                self.train_step(iterator.get_next())
+                return done + 1
+
+            tf.while_loop(lambda done: done < count, body, [0], parallel_iterations=1)
+            return self._logs()
+
+        traced = tf.function(steps, reduce_retracing=True, autograph=False)
+
+        def function(iterator: Any) -> dict[str, Any]:
+            assert self._calls is not None
+            return traced(iterator, tf.constant(next(self._calls)))
+
+        return function
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One update on a batch that may be spread over replicas, and over micro-batches on each of them.

@@ -19,6 +19,7 @@ from kerasft.freezing import Frozen
 from kerasft.phases import Phase
 
 _POINTS = 50  # of a training curve
+_WRITE_HISTORY_EVERY = 1.0  # seconds
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Steps:
 
 
 class History(keras.callbacks.Callback):
-    """Writes metrics to ``history.json``, atomically, at the end of each epoch.
+    """Writes metrics to ``history.json``, atomically, at the end of an epoch; at most once a second.
 
     ``phases`` has one record per phase; ``epochs`` one per epoch; ``steps`` has Keras's running means within the
     epoch, at some fifty steps.
@@ -53,6 +54,7 @@ class History(keras.callbacks.Callback):
         self._directory = directory
         self._steps = Steps()
         self._records: dict[str, list[dict[str, Any]]] = {"phases": [], "epochs": [], "steps": []}
+        self._written = -math.inf
 
     def get_state(self) -> dict[str, Any]:
         """Everything but the directory."""
@@ -89,7 +91,13 @@ class History(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One more epoch."""
         self._records["epochs"].append({"epoch": epoch + 1, "step": self._steps.done, **figures(logs)})
+        if time.monotonic() - self._written >= _WRITE_HISTORY_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what there is. Call it before somebody reads the file: epochs of a head last milliseconds."""
         self._directory.write("history", self._records)
+        self._written = time.monotonic()
 
 
 class BestWeights(keras.callbacks.Callback):

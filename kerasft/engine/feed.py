@@ -100,12 +100,12 @@ class Feed:
             return None
         return split
 
-    def train(self, epoch: int, step: int = 0) -> Any:
-        """Batches of one epoch, from `step` on; spread over replicas if there are several."""
+    def train(self, epochs: range, step: int = 0) -> Any:
+        """Batches of these epochs, of the first from `step` on; spread over replicas if there are several."""
         batches = self._batches(self._train, self.plan)
         if self._strategy.num_replicas_in_sync == 1:
-            return batches.dataset(epoch, step)
-        return batches.distributed(self._strategy, epoch, step)
+            return batches.dataset(epochs, step)
+        return batches.distributed(self._strategy, epochs, step)
 
     def validation(self) -> tuple[Any, int | None]:
         """All batches of the validation data, and how many; ``(None, None)`` if there are no data."""

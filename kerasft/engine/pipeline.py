@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -44,17 +44,21 @@ class Batches:
         self._targets = tf.constant(targets)
         self._plan = plan
         self._features = features
-        self._now = 0, 0  # epoch and step that `dataset` was last asked for
+        self._now = range(1), 0  # epochs and step that `dataset` was last asked for
 
-    def dataset(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
-        """The batches of an epoch, from the batch `step` on, until it is called for another one."""
-        self._now = epoch, step
-        return self._of_now.apply(tf.data.experimental.assert_cardinality(self._plan.steps(epoch) - step))
+    def dataset(self, epochs: range = range(1), step: int = 0) -> tf.data.Dataset:
+        """The batches of these epochs one after the other, of the first from the batch `step` on.
+
+        They are those of the last call, also in what an earlier one gave. How many there are is not said, so that Keras
+        makes one iterator for all epochs, and not two for each, which take it 20 ms apiece.
+        """
+        self._now = epochs, step
+        return self._of_now
 
     @functools.cached_property
     def _of_now(self) -> tf.data.Dataset:
         """Made once: TensorFlow takes a tenth of a second to trace it."""
-        return self._gathered(lambda: [self._epoch(*self._now)])
+        return self._gathered(lambda: self._each(*self._now))
 
     def passes(self) -> tf.data.Dataset:
         """One epoch, and another one each time it is read again, so that Keras shuffles anew."""
@@ -63,7 +67,7 @@ class Batches:
         return batches.apply(tf.data.experimental.assert_cardinality(self._plan.steps()))
 
     def distributed(
-        self, strategy: tf.distribute.Strategy, epoch: int = 0, step: int = 0
+        self, strategy: tf.distribute.Strategy, epochs: range = range(1), step: int = 0
     ) -> tf.distribute.DistributedDataset:
         """`dataset` with every batch spread over the replicas of `strategy`, as evenly as it can be.
 
@@ -74,9 +78,16 @@ class Batches:
         def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
             own = replicas // context.num_input_pipelines
             first = context.input_pipeline_id * own
-            return self._gathered(lambda: [self._epoch(epoch, step, replicas, range(first, first + own))])
+            return self._gathered(lambda: self._each(epochs, step, replicas, range(first, first + own)))
 
         return strategy.distribute_datasets_from_function(of_process)
+
+    def _each(
+        self, epochs: range, step: int, replicas: int = 1, own: range = range(1)
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """`_epoch` of one epoch after the other."""
+        for epoch in epochs:
+            yield self._epoch(epoch, step if epoch == epochs.start else 0, replicas, own)
 
     def _epoch(self, epoch: int, step: int, replicas: int = 1, own: range = range(1)) -> tuple[np.ndarray, ...]:
         """Indices of all batches as one matrix, how many of each row are one, and to how many tokens it is padded."""

@@ -125,9 +125,10 @@ class Profile(keras.callbacks.Callback):
         steps = min(each * (len(self._calls) + 1), self._feed.plan.steps(self._first))
         updates = steps - each  # in the calls that were measured: the first one is not
         whole, inside = (1000 * sum(seconds) / updates for seconds in zip(*self._calls, strict=True))
-        batches = self._feed.train(self._first, each).take(updates).cache()
+        batches = self._feed.train(range(self._first, self._first + 1), each).take(updates).cache()
         times = [time.perf_counter() for _ in batches]  # the first one has waited until the pipeline was made
         data = 1000 * (times[-1] - times[0]) / max(1, updates - 1)
+        self.model.plan_calls(updates)
         compute = 1000 * self._computing(batches, len(self._calls)) / updates
         return {
             "step_ms": whole,

@@ -192,6 +192,7 @@ class Training:
                 with _memory_named(self._settings, self._length), placement.lost_named(self._strategy):
                     self._fit(phase, relay, resumed)
             finally:
+                self.history.flush()
                 self.best.flush()
             freezing.check(self._model, self._digest)
             if self.profile:
@@ -217,6 +218,7 @@ class Training:
             steps_per_execution=steps_per_execution,
         )
         self._model.build_state(self.feed.element_spec)
+        self._model.plan_calls(self.feed.plan.steps(begun))
 
     def _fit(self, phase: Phase, relay: Relay, resumed: Checkpoint | None) -> None:
         """The epochs of a phase that are left; the first of them may have begun."""
@@ -225,15 +227,14 @@ class Training:
             relay.go_on_from(resumed.position, lambda: self._restore_rest(resumed))
         validation, validation_steps = self.feed.validation()
         while relay.position.epoch < end:
-            epoch, step = relay.position.epoch, relay.position.step
-            steps = self.feed.plan.steps(epoch)
-            relay.steps = steps
+            epochs, step = self._alike(relay.position, end), relay.position.step
+            relay.steps = self.feed.plan.steps(epochs.start)
+            self._model.plan_calls(relay.steps - step)
             self._model.fit(
-                self.feed.train(epoch, step),
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                # What is left to an epoch's own data ends by itself; of several replicas each must know when.
-                steps_per_epoch=None if self._strategy.num_replicas_in_sync == 1 else steps - step,
+                self.feed.train(epochs, step),
+                initial_epoch=epochs.start,
+                epochs=epochs.stop,
+                steps_per_epoch=relay.steps - step,
                 validation_data=validation,
                 validation_steps=validation_steps,
                 callbacks=[relay],
@@ -242,6 +243,14 @@ class Training:
             )
             if self._model.stop_training:
                 return
+
+    def _alike(self, position: Position, end: int) -> range:
+        """The epochs that one call of `fit` trains: those with as many batches as what is left of the present one."""
+        plan, first = self.feed.plan, position.epoch
+        steps, last = plan.steps(first), first + 1
+        while not position.step and last < end and plan.steps(last) == steps:
+            last += 1
+        return range(first, last)
 
     def _restore_rest(self, resumed: Checkpoint) -> None:
         resumed.restore(self._model, "metrics")

@@ -139,6 +139,7 @@ def epoch(
     each = model.steps_per_execution
     data = validation[0].dataset(validation[1], each) if validation else None
     clock, start = _Clock(), time.perf_counter()
+    model.plan_calls(each)
     model.fit(
         sample.dataset(batch, each),
         steps_per_epoch=each,
@@ -156,6 +157,7 @@ def training_step(model: TrainedModel, sample: Sample, batch: np.ndarray) -> flo
     each = model.steps_per_execution
     clock, start = _Clock(), time.perf_counter()
     data = sample.dataset(batch, each * _CALLS)
+    model.plan_calls(each * _CALLS)
     model.fit(data, steps_per_epoch=each * _CALLS, callbacks=[clock], shuffle=False, verbose=0)
     return _timed(clock, time.perf_counter() - start).call / each
 
