@@ -42,7 +42,7 @@ class ProgressLines(keras.callbacks.Callback):
         self._counted = Steps()
         self._whole = steps * self._epochs
         self._paced: tuple[int, float] | None = None  # steps done and time, from which on speed is measured
-        self._started = self._printed = 0.0
+        self._started = self._printed = time.monotonic()  # frozen layers are computed before training begins
         self._where = ""
 
     def get_state(self) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def show(killed: Outcome, whole: Outcome) -> None:
           f"{killed.seconds:.0f} s; without kills {whole.seconds:.0f} s", *killed.kills, sep="\n  ")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = settings(tmp_path, "plain")
     given["phases"] = [{**phase, "epochs": 1} for phase in given["phases"]]

@@ -67,7 +67,7 @@ def test_finetune_gives_metrics_by_name_and_shows_progress_on_stderr(trained: Tr
     assert {"accuracy", "f1"} <= set(value["metrics"])
     lines = trained.answer.stderr.splitlines()
     assert [line for line in lines if line.startswith("all epoch 4/4")]
-    ours = ("note: ", "phase ", "  ", "head epoch ", "all epoch ")
+    ours = ("note: ", "phase ", "  ", "head epoch ", "all epoch ", "frozen layers: ")  # these only on a slow machine
     assert not [line for line in lines if not line.startswith(ours)]  # nor banners of TensorFlow
 
 

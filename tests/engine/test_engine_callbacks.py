@@ -84,17 +84,28 @@ def test_loading_weights_leaves_the_optimizer_alone(model: keras.Model, director
     assert float(model.optimizer.variables[2].numpy()[0, 0]) == 3.0
 
 
-def test_the_history_is_on_disk_after_every_epoch(directory: RunDirectory) -> None:
+def test_the_history_is_on_disk_after_an_epoch_and_at_most_once_a_second(
+    directory: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("kerasft.engine.callbacks.time.monotonic", lambda: clock[0])
     history = History(directory)
-    history.set_params({"epochs": 2, "steps": 100})
-    for epoch in range(2):
+    history.set_params({"epochs": 3, "steps": 100})
+
+    def on_disk_after(epoch: int, seconds: float) -> int:
+        clock[0] += seconds
         for step in range(100):
             history.on_train_batch_end(step, {"loss": 1.0 - step / 100})
         history.on_epoch_end(epoch, {"loss": 0.5 - epoch / 4})
-        on_disk = json.loads((directory.path / "history.json").read_text())
-        assert len(on_disk["epochs"]) == epoch + 1
-    assert on_disk["epochs"] == [{"epoch": 1, "step": 100, "loss": 0.5}, {"epoch": 2, "step": 200, "loss": 0.25}]
-    assert [record["step"] for record in on_disk["steps"]] == list(range(4, 201, 4))  # fifty points
+        return len(json.loads((directory.path / "history.json").read_text())["epochs"])
+
+    assert [on_disk_after(0, 0.0), on_disk_after(1, 0.9), on_disk_after(2, 0.2)] == [1, 1, 3]
+    history.on_epoch_end(3, {"loss": 0.0})
+    history.flush()
+    on_disk = json.loads((directory.path / "history.json").read_text())
+    assert on_disk["epochs"][:2] == [{"epoch": 1, "step": 100, "loss": 0.5}, {"epoch": 2, "step": 200, "loss": 0.25}]
+    assert on_disk["epochs"][3]["epoch"] == 4
+    assert [record["step"] for record in on_disk["steps"]] == list(range(6, 301, 6))  # fifty points
 
 
 def test_short_epochs_hold_the_best_weights_until_they_are_asked_for(
