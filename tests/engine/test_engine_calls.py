@@ -87,7 +87,7 @@ def test_epochs_of_other_numbers_of_batches_are_fits_of_their_own(
 
     monkeypatch.setattr(Training, "_fit", kept)
     monkeypatch.setattr("kerasft.engine.plan.WINDOW", 2)  # few examples: a window of 50 batches would hold them all
-    epochs, _ = run(tmp_path, batch_tokens=100)
+    epochs, _ = run(tmp_path, batch_tokens=80)
     steps = [plans[0].steps(epoch) for epoch in range(EPOCHS)]
     assert len(set(steps)) > 1
     assert [epoch["step"] for epoch in epochs] == np.cumsum(steps).tolist()
