@@ -11,6 +11,7 @@ from small_runs import separable, weights_of, write_csv
 
 import kerasft
 from kerasft.engine.training import Training
+from kerasft.model import TrainedModel
 
 EXAMPLES, BATCH, EPOCHS = 35, 4, 3
 STEPS = 9  # one call of two updates after the other, and the last of one
@@ -40,8 +41,8 @@ def run(directory: Path, **options: Any) -> tuple[list[dict[str, Any]], dict[str
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Batches of every epoch that `fit` was told of, one number for each call of it."""
-    found = []
+    """How many epochs each call of `fit` trained."""
+    found: list[int] = []
     fit = keras.Model.fit
 
     def counted(self: keras.Model, *args: Any, **options: Any) -> Any:
@@ -52,12 +53,23 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def test_calls_of_several_updates_give_what_single_ones_give(tmp_path: Path) -> None:
+def test_calls_of_several_updates_give_what_single_ones_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = []
+    plan_calls = TrainedModel.plan_calls
+
+    def noted(self: TrainedModel, steps: int) -> None:
+        planned.append(self.steps_per_execution)
+        plan_calls(self, steps)
+
+    monkeypatch.setattr(TrainedModel, "plan_calls", noted)
     (tmp_path / "several").mkdir()
     (tmp_path / "single").mkdir()
     watching = Watching()
     several, weights = run(tmp_path / "several")
+    assert set(planned) == {2}
+    planned.clear()
     single, expected = run(tmp_path / "single", callbacks=[watching])
+    assert set(planned) == {1}
     assert watching.batches == [*range(STEPS)] * EPOCHS
     assert [epoch["step"] for epoch in several] == [STEPS, 2 * STEPS, 3 * STEPS]
     for one, other in zip(several, single, strict=True):
