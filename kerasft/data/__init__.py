@@ -5,21 +5,25 @@ that need them.
 """
 
 from kerasft.data.checks import check_labels, check_text
-from kerasft.data.columns import Columns, infer_columns
+from kerasft.data.columns import Columns, columns_of_part, infer_columns, joined
 from kerasft.data.examples import Examples
 from kerasft.data.fingerprint import fingerprint
+from kerasft.data.images import Images
 from kerasft.data.read import read
 from kerasft.data.splits import Split, duplicates, repeats, split
 
 __all__ = [
     "Columns",
     "Examples",
+    "Images",
     "Split",
     "check_labels",
     "check_text",
     "duplicates",
     "fingerprint",
+    "columns_of_part",
     "infer_columns",
+    "joined",
     "read",
     "repeats",
     "split",

@@ -3,12 +3,12 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kerasft.data.columns import is_text
+from kerasft.data.columns import is_text, is_words
 from kerasft.data.examples import Examples
 
 
 def check_text(examples: Examples, column: str) -> list[str]:
-    """What is wrong with a text column: one line for each row that is null or blank (only white space).
+    """What is wrong with a column of texts, or of lists of words: one line for each row that is null or blank.
 
     Returns:
         Problems to put in a `kerasft.errors.DataError`, in the order of the rows; none when all is well.
@@ -19,6 +19,8 @@ def check_text(examples: Examples, column: str) -> list[str]:
     values = examples.arrow(column)
     if pa.types.is_null(values.type):
         return [f"{examples.where(i)}: {column} is missing" for i in range(len(examples))]
+    if is_words(values.type):
+        return _missing_words(examples, column)
     if not is_text(values.type):
         return [f"column {column!r} of {examples.source} holds {values.type}, not text: {values[0].as_py()!r}"]
     return _missing_or_blank(examples, column, values)
@@ -49,6 +51,16 @@ def _missing_or_blank(examples: Examples, column: str, values: pa.ChunkedArray) 
         value = values[i].as_py()
         state = "missing" if value is None else f"blank: {value!r}"
         problems.append(f"{examples.where(i)}: {column} is {state}")
+    return problems
+
+
+def _missing_words(examples: Examples, column: str) -> list[str]:
+    problems = []
+    for i, words in enumerate(examples.column(column)):
+        if not words:
+            problems.append(f"{examples.where(i)}: {column} is {'missing' if words is None else 'empty'}")
+        elif blank := [str(k) for k, word in enumerate(words, 1) if not (word or "").strip()]:
+            problems.append(f"{examples.where(i)}: {column} is blank at {', '.join(blank)}")
     return problems
 
 

@@ -1,19 +1,23 @@
 """Which column is the input and which the target."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kerasft.data.examples import Examples
+from kerasft.data.images import looks_like_image
 from kerasft.errors import UsageError
 
 _TEXT_NAMES = (
     "text texts sentence content review document body comment message tweet article question query utterance "
-    "headline description abstract"
+    "headline description abstract tokens words"
 )
 """Column names that mean the text, in lower case."""
+
+_IMAGE_NAMES = "image images img picture photo file filename file_name path filepath file_path image_path image_file"
 
 ROW_NAMES = frozenset({"", "id", "idx", "index", "uid", "uuid", "guid", "unnamed: 0", "__index_level_0__"})
 """Column names that number the rows, in lower case: never taken without being named."""
@@ -57,7 +61,15 @@ def _text_shape(column: pa.ChunkedArray) -> tuple[float, float]:
     return pc.mean(pc.utf8_length(values)).as_py(), pc.count_distinct(values).as_py() / len(values)
 
 
-INPUTS: Mapping[str, InputRule] = {"text": InputRule(frozenset(_TEXT_NAMES.split()), _is_obviously_text)}
+def _is_obviously_image(column: pa.ChunkedArray, other: pa.ChunkedArray | None) -> bool:
+    values = column.slice(0, 1000).drop_null().to_pylist()
+    return bool(values) and all(map(looks_like_image, values))
+
+
+INPUTS: Mapping[str, InputRule] = {
+    "text": InputRule(frozenset(_TEXT_NAMES.split()), _is_obviously_text),
+    "image": InputRule(frozenset(_IMAGE_NAMES.split()), _is_obviously_image),
+}
 """By modality. For any other the input column must be named, or be called like the modality."""
 
 
@@ -109,9 +121,44 @@ def infer_columns(
     return Columns(str(found), target)
 
 
+def columns_of_part(
+    examples: Examples, known: Columns, *, modality: str, target_names: Collection[str]
+) -> tuple[Columns, list[str]]:
+    """The columns of another part of the data, which may be of another format than the training part, and notes.
+
+    They are called as those are. Where neither is there, they are found in the same way.
+
+    Args:
+        examples: of the part.
+        known: columns of the training part.
+        modality, target_names: as for `infer_columns`.
+
+    Raises:
+        UnknownNameError: one of the two columns is there, and the other one is not.
+        UsageError: in doubt.
+    """
+    if known.target is None or known.input in examples.columns or known.target in examples.columns:
+        return known, []
+    found = infer_columns(examples, modality=modality, target_names=target_names)
+    return found, [
+        f"{examples.source} has no columns {known.input!r} and {known.target!r}: read {found.input!r} and {found.target!r}."
+    ]
+
+
 def is_text(arrow_type: pa.DataType) -> bool:
     """Whether arrow values of this type are text."""
     return pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type)
+
+
+def is_words(arrow_type: pa.DataType) -> bool:
+    """Whether arrow values of this type are lists of text."""
+    lists = pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)
+    return lists and is_text(arrow_type.value_type)
+
+
+def joined(values: Sequence[Any]) -> Sequence[Any]:
+    """Texts; those that are lists of words with blanks between them."""
+    return [value if isinstance(value, str) or value is None else " ".join(value) for value in values]
 
 
 def _only(names: list[str]) -> str | None:

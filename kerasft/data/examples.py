@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ class Examples:
         notes: what the user should hear about the reading, such as files that were not read; the caller shows
             them.
         locate: names a row of the source; by default ``"<source> row <n>"`` with ``n`` counted from 1.
+        folder: where the relative paths in its columns begin.
         rows: for each row of `table`, its row number in the source; None when they are the same.
     """
 
@@ -29,6 +31,7 @@ class Examples:
     source: str
     notes: tuple[str, ...] = ()
     locate: Locate | None = field(default=None, repr=False)
+    folder: Path = Path()
     rows: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:

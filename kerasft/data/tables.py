@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from kerasft.data.examples import Locate
+from kerasft.data.images import encode
 from kerasft.data.text_files import listing
 from kerasft.errors import DataError
 
@@ -109,6 +110,7 @@ def _one_of_each_type(values: list[Any]) -> list[Any]:
 def _array(name: str, values: Any, locate: Locate) -> tuple[Any, list[str]]:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values, []
+    values = _pictures(values)
     values = values.tolist() if isinstance(values, np.ndarray) else list(values)
     problems = mixed_kinds(name, values, locate)
     if problems:
@@ -117,6 +119,14 @@ def _array(name: str, values: Any, locate: Locate) -> tuple[Any, list[str]]:
         return pa.array(values), []
     except (pa.ArrowException, TypeError, OverflowError, UnicodeError) as error:
         return None, [f"column {name!r}, {_first_bad(values, locate)}{str(error).splitlines()[0]}"]
+
+
+def _pictures(values: Any) -> Any:
+    """Arrays of two or three dimensions are images, which a column holds as PNG files; anything else as it is."""
+    first = next(iter(values), None)
+    if not isinstance(first, np.ndarray) or first.ndim not in (2, 3):
+        return values
+    return [encode(value) if isinstance(value, np.ndarray) else value for value in values]
 
 
 def _first_bad(values: list[Any], locate: Locate) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from kerasft.data import boxes
 from kerasft.data.examples import Examples
 from kerasft.data.tables import columns_table
 from kerasft.errors import DataError, MissingExtraError, UnknownNameError, UsageError
@@ -20,8 +21,8 @@ def read_tfds(path: Path, source: str, split: str | None) -> Examples:
     """Reads one split of a prepared dataset, in the order it was written.
 
     Text becomes str, a ClassLabel the name of its class (null where the dataset has -1, "unknown"), numbers
-    stay numbers, sequences of these become lists. Other features (images, nested ones) are not read, and a
-    note says which.
+    stay numbers, sequences of these become lists, an image the bytes of its file, and a sequence of ``bbox`` and a
+    label the boxes of the image. Other features (nested ones) are not read, and a note says which.
 
     Args:
         path: the dataset's directory.
@@ -55,13 +56,15 @@ def read_tfds(path: Path, source: str, split: str | None) -> Examples:
         rows = builder.as_dataset(
             split=chosen,
             shuffle_files=False,
-            decoders=tfds.decode.PartialDecoding(dict.fromkeys(converters, True)),
+            decoders=tfds.decode.PartialDecoding(dict.fromkeys(converters, True), decoders=_as_stored(tfds, builder)),
             # Files in turn, for the written order; no cache, which warns when a slice is not read to its end.
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         )
     except ValueError as error:
         raise UsageError(f"{source}: cannot read split {chosen!r}: {str(error).splitlines()[0]}") from error
     columns = _columns(rows.as_numpy_iterator(), converters, locate)
+    for column in [column for column, feature in builder.info.features.items() if _box_names(tfds, feature)]:
+        columns[column] = [boxes.in_pixels(*row) for row in zip(columns[column], columns["image"], strict=True)]
     return Examples(columns_table(columns, name, locate), name, notes, locate)
 
 
@@ -105,17 +108,46 @@ def _converters(tfds: Any, features: Any) -> tuple[dict[str, Convert], list[str]
     return kept, [f"{name} ({type(features[name]).__name__})" for name in found if name not in kept]
 
 
+def _as_stored(tfds: Any, builder: Any) -> dict[str, Any]:
+    """Images are not decoded."""
+    features = builder.info.features
+    return {name: tfds.decode.SkipDecoding() for name in features if isinstance(features[name], tfds.features.Image)}
+
+
 def _converter(tfds: Any, feature: Any) -> Convert | None:
+    if isinstance(feature, tfds.features.Image):
+        return lambda value: value
     if isinstance(feature, tfds.features.ClassLabel):
         return lambda value: feature.int2str(int(value)) if value >= 0 else None
     if isinstance(feature, tfds.features.Text):
         return _scalar
+    if names := _box_names(tfds, feature):
+        return lambda value: _fractions(value, *names)
     if isinstance(feature, tfds.features.Sequence) and not isinstance(feature.feature, dict):
         item = _converter(tfds, feature.feature)
         return item and (lambda values: [item(value) for value in values])
     if type(feature) not in (tfds.features.Scalar, tfds.features.Tensor) or feature.shape:
         return None
     return _scalar
+
+
+def _box_names(tfds: Any, feature: Any) -> tuple[Any, str] | None:
+    """The feature of labels and its name, if this is a sequence of boxes with labels."""
+    inner = getattr(feature, "feature", None)
+    if not isinstance(feature, tfds.features.Sequence) or not isinstance(inner, tfds.features.FeaturesDict):
+        return None
+    labels = [name for name in inner if isinstance(inner[name], tfds.features.ClassLabel)]
+    is_boxes = "bbox" in inner and isinstance(inner["bbox"], tfds.features.BBoxFeature)
+    return (inner[labels[0]], labels[0]) if is_boxes and labels else None
+
+
+def _fractions(value: Any, labels: Any, name: str) -> list[dict[str, Any]]:
+    """Objects whose corners are fractions of the image; TFDS has them as y_min, x_min, y_max, x_max."""
+    ignored = value.get("is_crowd", value.get("is_difficult", [False] * len(value[name])))
+    return [
+        boxes.box(x_min, y_min, x_max, y_max, labels.int2str(int(label)), bool(crowd))
+        for (y_min, x_min, y_max, x_max), label, crowd in zip(value["bbox"].tolist(), value[name], ignored, strict=True)
+    ]
 
 
 def _scalar(value: Any) -> Any:
