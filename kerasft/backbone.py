@@ -40,11 +40,14 @@ class Backbone:
         groups: every layer that holds weights, in disjoint groups from the input (shallow) to the output (deep).
         preprocess: raw inputs of shape ``(batch,)``, strings or encoded image bytes, to `Encoded`, in graph
             operations. A `tf.Module` when it owns tables that an exported graph must carry. It may have a method
-            ``truncated(raw) -> bool (batch,)`` that says which inputs lose content, so that the user hears of it.
+            ``truncated(raw) -> bool (batch,)`` that says which inputs lose content, so that the user hears of it, and
+            one ``whole(raw) -> Encoded`` by which none does.
         files: name and content of every file needed to make this backbone again without its weights; the factory
             gets them back as a directory together with ``weights=False``.
         notes: what the user should know about this checkpoint, one line each.
         padding: what fills an input up behind the last token of a text, by its name; 0 where nothing is said.
+        heat: from the model's inputs to where in each image it looks, of shape ``(batch, height, width)``, any scale;
+            for reports. None where Grad-CAM on ``spatial`` tells it.
     """
 
     model: "keras.Model"
@@ -53,6 +56,7 @@ class Backbone:
     files: Mapping[str, bytes]
     notes: Sequence[str] = ()
     padding: Mapping[str, Any] = field(default_factory=dict)
+    heat: "Callable[[Mapping[str, tf.Tensor]], tf.Tensor] | None" = None
 
 
 BackboneFactory = Callable[..., Backbone]

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from kerasft.errors import UsageError
-from kerasft.keras_private import BuildsWithoutData, inner_layers, is_multi_worker
+from kerasft.keras_private import BuildsWithoutData, graphs_as_traced, inner_layers, is_multi_worker
 
 if TYPE_CHECKING:
     from kerasft.modeling import Assembly
@@ -93,7 +93,7 @@ class TrainedModel(BuildsWithoutData, keras.Model):
 
     def make_train_function(self, force: bool = False) -> Callable[[Any], Any]:
         """What `fit` calls with an iterator; see `plan_calls`."""
-        if self._calls is None or self.steps_per_execution == 1:
+        if self._calls is None or self.distribute_strategy.num_replicas_in_sync > 1:
             return super().make_train_function(force)
         if self.train_function is None or force:
             self.train_function = self._several_steps()
@@ -112,7 +112,8 @@ class TrainedModel(BuildsWithoutData, keras.Model):
 
         def function(iterator: Any) -> dict[str, Any]:
             assert self._calls is not None
-            return traced(iterator, tf.constant(next(self._calls)))
+            with graphs_as_traced():
+                return traced(iterator, tf.constant(next(self._calls)))
 
         return function
 

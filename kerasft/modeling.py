@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -13,6 +13,9 @@ from kerasft.errors import PluginError, UsageError
 from kerasft.model import TrainedModel
 from kerasft.specs import BackboneSpec, TaskSpec, load_object
 from kerasft.task import Task
+
+if TYPE_CHECKING:
+    from kerasft.engine.encode import Encodings
 
 # Layers of the core, which belong neither to the backbone nor to the head.
 _BRIDGES = ("tokens_to_pooled", "spatial_to_pooled")
@@ -35,6 +38,28 @@ class Assembly:
     task: Task
     groups: Sequence[Group]
     source: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of an input is cut off."""
+        return self.task.whole and hasattr(self.backbone.preprocess, "whole")
+
+    def encode(self, raw: tf.Tensor) -> Encoded:
+        """Raw inputs of shape ``(batch,)`` to what model and task read, in graph operations.
+
+        With `whole` there may be more rows of texts than raw inputs, in their order, and the alignment has ``rows``,
+        int32: the raw input of each.
+        """
+        preprocess: Any = self.backbone.preprocess
+        encoded: Encoded = preprocess.whole(raw) if self.whole else preprocess(raw)
+        return Encoded(encoded.inputs, self.task.alignment(raw, encoded.alignment))
+
+    def encodings(self, inputs: Sequence[Any]) -> "Encodings":
+        """Inputs encoded once, to gather batches from."""
+        from kerasft.engine.encode import Encodings
+
+        limit = getattr(self.backbone.preprocess, "length", None)
+        return Encodings(self.encode, inputs, padding=self.backbone.padding, limit=limit)
 
 
 def build(
@@ -95,9 +120,20 @@ def assemble(spec: BackboneSpec, backbone: Backbone, task: Task, source: str = "
     model = TrainedModel(backbone.model.input, logits, name="kerasft")
     known = set(map(id, backbone.model.layers))
     head = [layer for layer in model.layers if id(layer) not in known and layer.name not in _BRIDGES]
-    groups = (*backbone.groups, Group("head", head))
+    groups = (*_reached(backbone.groups, model), Group("head", head))
     model.assembly = Assembly(spec=spec, backbone=backbone, task=task, groups=groups, source=source)
     return model
+
+
+def _reached(groups: Sequence[Group], model: keras.Model) -> list[Group]:
+    """Groups without layers that no feature of this task comes through, such as BERT's pooler for its tokens."""
+    there = {id(thing) for thing in (*model.layers, *model.weights)}
+
+    def is_there(layer: keras.Layer) -> bool:
+        return any(id(thing) in there for thing in (layer, *layer.weights))
+
+    found = [Group(group.name, tuple(filter(is_there, group.layers))) for group in groups]
+    return [group for group in found if group.layers]
 
 
 class _Features(dict[str, Any]):
@@ -148,7 +184,7 @@ def dataset(
         DataError: targets that do not fit the task: all of them are listed.
         UsageError: there are no examples, or not as many targets as inputs.
     """
-    from kerasft.engine.encode import Encodings
+    from kerasft.data import joined
     from kerasft.engine.pipeline import Batches
     from kerasft.engine.plan import BatchPlan
 
@@ -160,21 +196,22 @@ def dataset(
     if batch_size < 1:
         raise UsageError(f"batch_size must be 1 or more. Received: {batch_size}")
     task = model.assembly.task
+    targets, _ = task.locate(inputs, targets, lambda i: f"example {i}")
     encoded = task.encode(targets, lambda i: f"example {i}")
-    encodings = Encodings(model.assembly.backbone, inputs)
+    encodings = model.assembly.encodings(joined(inputs) if model.assembly.spec.modality == "text" else inputs)
     plan = BatchPlan(
-        examples=len(inputs),
+        examples=len(encodings),
         batch_size=batch_size,
         seed=shuffle_seed,
         lengths=encodings.lengths,
         sort=shuffle_seed is not None,
         limit=encodings.limit,
     )
-    return Batches(encodings, task, encoded, plan).passes()
+    return Batches(encodings, task, encodings.of_examples(encoded), plan).passes()
 
 
 def answers(model: keras.Model, raw: tf.Tensor) -> dict[str, tf.Tensor]:
     """From raw inputs to the task's answers in graph operations: prediction and the exported model are this."""
-    encoded: Encoded = model.assembly.backbone.preprocess(raw)
+    encoded: Encoded = model.assembly.encode(raw)
     logits = model(dict(encoded.inputs), training=False)
     return model.assembly.task.decode(logits, encoded.alignment)

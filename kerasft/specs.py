@@ -79,12 +79,14 @@ class TaskSpec:
         requires: the features its head is built on.
         factory: ``"module:attribute"`` of a callable returning a `kerasft.task.Task`.
         summary: one line for `kerasft ls tasks`.
+        custom_ops: modules to import before an exported graph with this task can be loaded, as those of `BackboneSpec`.
     """
 
     name: str
     requires: tuple[str, ...]
     factory: str
     summary: str = ""
+    custom_ops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ COMMANDS = {
     "finetune": "Fine-tune a backbone on your data.",
     "resume": "Go on with an interrupted run.",
     "lr": "Find a learning rate.",
+    "data": "Check data: counts, problems, duplicates, by file and line.",
+    "grid": "Draw what a model will see of images: a picture.",
     "evaluate": "Measure a run on labelled data.",
     "predict": "Answer for texts, a file, or standard input.",
     "export": "Write a SavedModel that needs nothing of ours.",

@@ -62,6 +62,13 @@ training = _group(
         "--batch-tokens", type=int, help="Most tokens of a batch; fewer long texts then.  [default: no limit]"
     ),
     click.option("--balance", is_flag=True, default=None, help="Draw equally often from each class."),
+    click.option(
+        "--augment",
+        multiple=True,
+        metavar="NAME[=STRENGTH]",
+        help="Random changes to training images: crop, flip, colour, randaugment, erasing, mixup, cutmix; for boxes "
+        "mosaic, crop, flip, colour; repeatable.",
+    ),
     click.option("--cache-gigabytes", type=float, help="Disk for outputs of frozen layers; 0 for none.  [default: 8]"),
 )
 
@@ -100,7 +107,7 @@ def arguments(
     from kerasft import phases
     from kerasft.errors import UsageError
 
-    found = {name: value for name, value in options.items() if value is not None}
+    found = {name: value for name, value in options.items() if value not in (None, ())}
     for name in ("validation", "test"):
         if name in found:
             found[name] = parse.part(found[name])

@@ -202,7 +202,8 @@ class _Estimator:
         return max(0.0, traced - once.seconds) + epochs + saves * saving
 
     def _sample(self, part: Any, batches: list[np.ndarray], cut: Split | None) -> Sample:
-        return Sample(self._model, part, np.concatenate(batches), cut, self._strategy)
+        encodings = self._feed.encodings[part.name]
+        return Sample(self._model, encodings, part.encoded, np.concatenate(batches), cut, self._strategy)
 
     def _saving(self) -> float:
         """Seconds to keep the weights of an epoch that is the best so far."""
@@ -214,15 +215,16 @@ class _Estimator:
     def _batch_sizes(self, cut: Split | None, peak: int) -> BatchSize:
         """Time and memory of half the batch size, of itself and of twice as much, on texts of median length."""
         part, asked = self._prepared.train, self._settings.batch_size
+        examples = self._feed.plan.examples
         least = max(self._settings.accumulation, self._strategy.num_replicas_in_sync)
-        sizes = [size for size in (asked // 2, asked, 2 * asked) if least <= size <= len(part)] or [len(part)]
+        sizes = [size for size in (asked // 2, asked, 2 * asked) if least <= size <= examples] or [examples]
         if 2 * peak > self._available and sizes[-1] > asked:
             sizes.pop()  # to measure it might be the end of this process
         lengths = self._feed.plan.lengths
-        order = np.arange(len(part)) if lengths is None else np.argsort(lengths, kind="stable")
+        order = np.arange(examples) if lengths is None else np.argsort(lengths, kind="stable")
         seconds, peaks = [], []
         for size in sizes:
-            first = (len(part) - size) // 2
+            first = (examples - size) // 2
             batch = order[first : first + size]
             sample = self._sample(part, [batch], cut)
             memory.forget_peak(give_back=True)

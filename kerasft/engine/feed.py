@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasft import keras_private
+from kerasft import augmentations, keras_private
 from kerasft.assets.cache import cache_dir
 from kerasft.engine import prefix
-from kerasft.engine.encode import Encodings
+from kerasft.engine.augment import Augmentation
 from kerasft.engine.pipeline import Batches
 from kerasft.engine.plan import BatchPlan
 from kerasft.engine.prefix import Features
@@ -51,11 +51,13 @@ class Feed:
         self._strategy = strategy
         self._train, self._validation = prepared.train, prepared.validation
         parts = [part for part in (prepared.train, prepared.validation) if part is not None]
-        self.encodings = {part.name: Encodings(model.assembly.backbone, part.inputs) for part in parts}
+        self.encodings = {part.name: model.assembly.encodings(part.inputs) for part in parts}
         self.plan = self._plan(prepared.train, settings.seed, self._classes(prepared.train))
         self._store = Store(cache_dir() / "features", int(settings.cache_gigabytes * 1e9))
         self._features: dict[str, Features] = {}
         self._made: dict[tuple[str, bool], Batches] = {}
+        augmentations.check(settings.augment, placed=self._task.placed)
+        self._augmentation = Augmentation(settings.augment, self._task.mix) if settings.augment else None
 
     @property
     def cached(self) -> bool:
@@ -92,6 +94,9 @@ class Feed:
         """The model cut where outputs of its frozen part are to be kept; None if that saves nothing or cannot be."""
         split = self._model.split
         if split is None or not self._store.limit or not prefix.is_worth_it(split):
+            return None
+        if self._settings.augment:
+            tell("The frozen layers are computed anew in every epoch: images are augmented.")
             return None
         if keras_private.is_multi_worker(self._strategy):
             return None  # each would compute all examples to use its share of them
@@ -136,6 +141,8 @@ class Feed:
     def name_batch(self, epoch: int, batch: int) -> str:
         """The examples of a batch as they are called in the data."""
         index = next(self.plan.batches(epoch, start=batch))
+        if (inputs := self.encodings[self._train.name].inputs_of) is not None:
+            index = np.unique(inputs[index])
         named = ", ".join(self._train.examples.where(int(i)) for i in index[:_NAMED])
         return named + (f" and {len(index) - _NAMED} more" if len(index) > _NAMED else "")
 
@@ -144,19 +151,22 @@ class Feed:
         key = part.name, own is not None
         if key not in self._made:
             table = own.table if own else None
-            self._made[key] = Batches(self.encodings[part.name], self._task, part.encoded, plan, table)
+            augmentation = self._augmentation if part is self._train else None
+            encodings = self.encodings[part.name]
+            targets = encodings.of_examples(part.encoded)
+            self._made[key] = Batches(encodings, self._task, targets, plan, table, augmentation)
         return self._made[key]
 
     def _plan(self, part: Part, seed: int | None = None, classes: np.ndarray | None = None) -> BatchPlan:
         encodings = self.encodings[part.name]
         return BatchPlan(
-            examples=len(part),
+            examples=len(encodings),
             batch_size=self._settings.batch_size,
             seed=seed,
             lengths=encodings.lengths,
             limit=encodings.limit,
             batch_tokens=self._settings.batch_tokens,
-            classes=classes,
+            classes=None if classes is None else encodings.of_examples(classes),
         )
 
     def _classes(self, part: Part) -> np.ndarray | None:

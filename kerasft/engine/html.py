@@ -10,9 +10,12 @@ import kerasft
 from kerasft import files
 from kerasft.engine.progress import clock
 from kerasft.engine.report import Report
+from kerasft.pictures import COLOURS
+from kerasft.task import Curves
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 300, 150, 50, 30  # of the plotting area, in pixels
 _COLOURS = {"train": "#1971c2", "validation": "#e8590c"}
+_MOST = 8  # lines in a plot
 
 
 def write_html(
@@ -37,7 +40,8 @@ def write_html(
     page = environment.get_template("report.html.j2").render(
         title=f"{config['task']} with {config['backbone']}",
         report=report,
-        curves=_curves(history),
+        training=_training(history),
+        curves=[_plot(curves) for curves in report.curves],
         phases=history["phases"],
         config={name: value for name, value in config.items() if value not in (None, {}, []) and name != "phases"},
         directory=path.parent,
@@ -47,29 +51,43 @@ def write_html(
     files.write_text(path, page)
 
 
-def _curves(history: Mapping[str, Sequence[Mapping[str, float]]]) -> list[dict[str, Any]]:
+def _training(history: Mapping[str, Sequence[Mapping[str, float]]]) -> list[dict[str, Any]]:
     """One plot per metric, over steps: training as a line, validation as points at the ends of epochs."""
     names = [name for name in (history["steps"][0] if history["steps"] else ()) if name != "step"]
-    return [_curve(name, history) for name in names]
+    return [_metric(name, history) for name in names]
 
 
-def _curve(name: str, history: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, Any]:
+def _metric(name: str, history: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, Any]:
     series = {
         "train": [(record["step"], record[name]) for record in history["steps"]],
         "validation": [(r["step"], r[f"val_{name}"]) for r in history["epochs"] if f"val_{name}" in r],
     }
     values = [value for points in series.values() for _, value in points]
     low, high, last = min(values), max(values), history["steps"][-1]["step"]
-    lines = [_line(label, points, low, high, last) for label, points in series.items() if points]
-    return {"name": name, "low": f"{low:.3g}", "high": f"{high:.3g}", "steps": int(last), "lines": lines}
+    lines = [_line(label, points, low, high, last, _COLOURS[label]) for label, points in series.items() if points]
+    for line in lines:
+        line["dots"] = line["places"] if line["label"] == "validation" or len(line["places"]) == 1 else []
+    return {"name": name, "low": f"{low:.3g}", "high": f"{high:.3g}", "last": f"step {int(last)}", "lines": lines}
 
 
-def _line(label: str, points: Sequence[tuple[float, float]], low: float, high: float, last: float) -> dict[str, Any]:
+def _plot(curves: Curves) -> dict[str, Any]:
+    """From 0 to 1 both ways."""
+    lines = [
+        _line(label, points, 0.0, 1.0, 1.0, colour)
+        for (label, points), colour in zip(list(curves.lines.items())[:_MOST], COLOURS, strict=False)
+    ]
+    return {"title": curves.title, "name": curves.y, "low": "0", "high": "1", "last": f"{curves.x} 1", "lines": lines}
+
+
+def _line(
+    label: str, points: Sequence[Sequence[float]], low: float, high: float, last: float, colour: str
+) -> dict[str, Any]:
     scale = _HEIGHT / (high - low) if high > low else 0.0
     places = [(round(_LEFT + _WIDTH * x / last, 1), round(_TOP + (high - y) * scale, 1)) for x, y in points]
     return {
         "label": label,
-        "colour": _COLOURS[label],
+        "colour": colour,
+        "places": places,
         "points": " ".join(f"{x},{y}" for x, y in places),
-        "dots": places if label == "validation" or len(places) == 1 else [],
+        "dots": [],
     }

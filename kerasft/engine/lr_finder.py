@@ -12,7 +12,6 @@ import numpy as np
 from rich.console import Console
 
 from kerasft import files, freezing, modeling, phases, pretrained
-from kerasft.engine.encode import Encodings
 from kerasft.engine.optim import Optimization
 from kerasft.engine.pipeline import Batches
 from kerasft.engine.plan import BatchPlan
@@ -142,15 +141,15 @@ def find_learning_rate(
         loss=made_task.loss(),
         jit_compile=False,
     )
-    encodings = Encodings(model.assembly.backbone, prepared.train.inputs)
+    encodings = model.assembly.encodings(prepared.train.inputs)
     plan = BatchPlan(
-        examples=len(prepared.train),
+        examples=len(encodings),
         batch_size=batch_size,
         seed=seed,
         lengths=encodings.lengths,
         limit=encodings.limit,
     )
-    batches = Batches(encodings, made_task, prepared.train.encoded, plan)
+    batches = Batches(encodings, made_task, encodings.of_examples(prepared.train.encoded), plan)
     recorder = _Recorder(schedule)
     model.fit(
         batches.passes().repeat(),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasft.engine.augment import Augmentation
 from kerasft.engine.encode import Encodings
 from kerasft.engine.plan import BatchPlan, shards
 from kerasft.engine.table import Table
@@ -25,10 +26,12 @@ class Batches:
     Args:
         encodings: the examples.
         task: which aligns the targets.
-        targets: encoded, one row per example.
+        targets: encoded, one row per example; an object array of arrays that differ in their first dimension becomes
+            ragged.
         plan: which example stands in which batch.
         features: outputs of the model's frozen part for these examples. They then take the place of its inputs, as a
             tuple in the order of their columns.
+        augmentation: changes images at random; the draws depend on the plan's seed, the epoch and the batch.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class Batches:
         targets: np.ndarray,
         plan: BatchPlan,
         features: Table | None = None,
+        augmentation: Augmentation | None = None,
     ):
         self._encodings = encodings
         self._task = task
-        self._targets = tf.constant(targets)
+        self._targets = _tensor(targets)
         self._plan = plan
         self._features = features
+        self._augmentation = augmentation
         self._now = range(1), 0  # epochs and step that `dataset` was last asked for
 
     def dataset(self, epochs: range = range(1), step: int = 0) -> tf.data.Dataset:
@@ -90,26 +95,36 @@ class Batches:
             yield self._epoch(epoch, step if epoch == epochs.start else 0, replicas, own)
 
     def _epoch(self, epoch: int, step: int, replicas: int = 1, own: range = range(1)) -> tuple[np.ndarray, ...]:
-        """Indices of all batches as one matrix, how many of each row are one, and to how many tokens it is padded."""
+        """Indices of all batches as one matrix, how many of each row are one, to how many tokens it is padded, and a
+        seed of its own."""
         batches = list(self._plan.batches(epoch, start=step))
         lengths = np.repeat([self._plan.length(index) for index in batches], len(own))
         pieces = [shards(index, replicas)[i] for index in batches for i in own]
         matrix = np.zeros((len(pieces), max(map(len, pieces), default=0)), np.int64)
         for row, piece in zip(matrix, pieces, strict=True):
             row[: len(piece)] = piece
-        return matrix, np.array([len(piece) for piece in pieces], np.int64), lengths.astype(np.int64)
+        numbers = [replicas * (step + batch) + i for batch in range(len(batches)) for i in own]
+        seeds = [(self._plan.seed or 0, (epoch << 32) + number) for number in numbers]
+        sizes = [len(piece) for piece in pieces]
+        return matrix, np.array(sizes, np.int64), lengths.astype(np.int64), np.array(seeds, np.int64).reshape(-1, 2)
 
     def _gathered(self, epochs: _Epochs) -> tf.data.Dataset:
-        def gather(row: tf.Tensor, size: tf.Tensor, length: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        def gather(row: tf.Tensor, size: tf.Tensor, length: tf.Tensor, seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
             index = row[:size]
             inputs, alignment = self._encodings.gather(index, length)
-            targets = self._task.align(tf.gather(self._targets, index), alignment)
+            targets, augmentation = tf.gather(self._targets, index), self._augmentation
+            if augmentation is not None and self._task.placed:
+                moved = augmentation.move(inputs["images"], alignment["affine"], targets, seed)
+                inputs["images"], alignment["affine"], targets = moved
+            targets = self._task.align(targets, alignment)
+            if augmentation is not None and not self._task.placed:
+                inputs["images"], targets = augmentation(inputs["images"], targets, seed)
             if self._features is None:
                 return inputs, targets
             return tuple(self._features.gather(index, length).values()), targets
 
         # Python is asked once an epoch, and not for every batch.
-        spec = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64)
+        spec = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([None, None], [None], [None], [None, 2]))
         rows = tf.data.Dataset.from_generator(epochs, output_signature=spec)
         rows = rows.flat_map(lambda *epoch: tf.data.Dataset.from_tensor_slices(epoch))
         options = tf.data.Options()
@@ -117,3 +132,10 @@ class Batches:
         options.experimental_optimization.apply_default_optimizations = False
         options.autotune.enabled = False
         return rows.map(gather, num_parallel_calls=1).prefetch(_PREFETCH).with_options(options)
+
+
+def _tensor(targets: np.ndarray) -> tf.Tensor | tf.RaggedTensor:
+    if targets.dtype != object:
+        return tf.constant(targets)
+    lengths = np.array([len(rows) for rows in targets], np.int64)
+    return tf.RaggedTensor.from_row_lengths(np.concatenate(list(targets)), lengths, validate=False)

@@ -1,5 +1,6 @@
 """What a run directory says about a run before it trains."""
 
+import base64
 import inspect
 import json
 import os
@@ -20,6 +21,7 @@ from kerasft.engine.directory import RunDirectory, versions
 from kerasft.engine.prepare import Part, Prepared
 from kerasft.errors import RunError, UsageError
 
+_SAMPLES, _SAMPLE_BYTES = 32, 8_000_000
 _PLACEMENT = ("devices", "strategy")  # what came of them is compared
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_ENABLE_ONEDNN_OPTS")
 
@@ -191,13 +193,27 @@ def write(
             "also_in_an_earlier_part": {name: len(seen) for name, seen in prepared.seen.items()},
         },
     )
-    directory.write("samples", {"inputs": _samples(prepared.evaluated)})
+    directory.write("samples", _some(prepared.evaluated))
 
 
-def _samples(part: Part, limit: int = 32) -> list[Any]:
-    """Inputs spread evenly over a part, to check exports with."""
-    step = max(1, len(part) // limit)
-    return list(part.inputs[::step][:limit])
+def _some(part: Part) -> dict[str, Any]:
+    """Inputs spread evenly over a part, to check exports with: texts, or files in base64."""
+    step = max(1, len(part) // _SAMPLES)
+    inputs: list[Any] = []
+    for i in range(0, len(part), step)[:_SAMPLES]:
+        inputs.append(part.inputs[i])
+        if isinstance(inputs[-1], bytes) and sum(map(len, inputs)) > _SAMPLE_BYTES:
+            break
+    if isinstance(inputs[0], bytes):
+        return {"base64": [base64.b64encode(content).decode() for content in inputs]}
+    return {"inputs": inputs}
+
+
+def samples(recorded: Mapping[str, Any]) -> list[Any]:
+    """What `write` wrote as samples."""
+    if "base64" in recorded:
+        return [base64.b64decode(content) for content in recorded["base64"]]
+    return list(recorded["inputs"])
 
 
 def data_notes(model: keras.Model, prepared: Prepared) -> Sequence[str]:
@@ -208,7 +224,7 @@ def data_notes(model: keras.Model, prepared: Prepared) -> Sequence[str]:
         if len(prepared.seen.get(part.name, ()))
     ]
     truncated = getattr(model.assembly.backbone.preprocess, "truncated", None)
-    if truncated is not None:
+    if truncated is not None and not model.assembly.whole:
         for part in prepared.parts:
             batches = tf.data.Dataset.from_tensor_slices(list(part.inputs)).batch(256).map(truncated)
             cut = sum(int(np.sum(batch)) for batch in batches.as_numpy_iterator())

@@ -8,10 +8,11 @@ import numpy as np
 
 from kerasft import data, host, modeling
 from kerasft.data import Columns, Examples
-from kerasft.engine import weights
+from kerasft.data.images import image_row
+from kerasft.engine import record, weights
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.predictor import Predictor
-from kerasft.engine.prepare import Part, check_inputs, read_part
+from kerasft.engine.prepare import Part, check_inputs, raw_inputs, read_part
 from kerasft.engine.report import Report, make_report
 from kerasft.errors import DataError, RunError
 from kerasft.model import TrainedModel
@@ -96,14 +97,18 @@ class Run:
             rest = np.setdiff1d(np.arange(len(part)), seen)
             evaluation = task.evaluate(part.encoded[rest], {name: values[rest] for name, values in answers.items()})
             unseen = (len(rest), evaluation)
-        return make_report(part, task.evaluate(part.encoded, answers), notes, unseen)
+
+        def answer(example: int) -> dict[str, Any]:
+            return self._presented(answers, example, part.inputs[example])
+
+        return make_report(self.model, part, task.evaluate(part.encoded, answers), notes, unseen, answer)
 
     def predict(self, source: Any, *, batch_size: int = 32, encoding: str | None = None) -> list[dict[str, Any]]:
         """The task's answers for raw inputs, in their order.
 
         Args:
-            source: a raw input, a sequence of them, or anything else that `kerasft.data.read` takes (a `Path` for a
-                file: a string is always a raw input).
+            source: a raw input (a text; the path of an image, its bytes, or an array), a sequence of them, or anything
+                else that `kerasft.data.read` takes (a `Path` for a file: a string is always a raw input).
             batch_size: examples per batch; changes speed and memory only.
             encoding: of text files; by default as in training.
 
@@ -113,9 +118,15 @@ class Run:
         Raises:
             DataError: with every input that is missing or blank.
         """
-        inputs = self._read_inputs(source, encoding or self.config["encoding"])
+        return self.answer(self.inputs(source, encoding=encoding), batch_size=batch_size)
+
+    def answer(self, inputs: Sequence[Any], *, batch_size: int = 32) -> list[dict[str, Any]]:
+        """`predict` for what `inputs` gave."""
         answers = self._answers(inputs, batch_size)
-        return [self._plain(answers, i) for i in range(len(inputs))]
+        return [self._presented(answers, i, inputs[i]) for i in range(len(inputs))]
+
+    def _presented(self, answers: Mapping[str, np.ndarray], i: int, raw: Any) -> dict[str, Any]:
+        return self.model.assembly.task.present({name: _plain(values[i]) for name, values in answers.items()}, raw)
 
     def export(self, out: str | Path, *, overwrite: bool = False) -> Path:
         """Writes a SavedModel that serves raw inputs without kerasft, after comparing it with this model.
@@ -136,15 +147,18 @@ class Run:
     @property
     def samples(self) -> list[Any]:
         """A few real inputs of the evaluation data, kept to check exports with."""
-        return self._directory.read("samples")["inputs"]
+        return record.samples(self._directory.read("samples"))
 
-    def _read_inputs(self, source: Any, encoding: str) -> list[Any]:
+    def inputs(self, source: Any, *, encoding: str | None = None) -> Sequence[Any]:
+        """The raw inputs that `predict` answers for, read and checked; arguments and errors are its own."""
+        encoding = encoding or self.config["encoding"]
         modality = self.model.assembly.spec.modality
-        raw = [source] if isinstance(source, str) else source
-        if isinstance(raw, (list, tuple)) and all(isinstance(item, str) for item in raw):
+        raw = [source] if isinstance(source, str | bytes) else source
+        if isinstance(raw, (list, tuple)) and all(isinstance(item, str | bytes | np.ndarray) for item in raw):
             if not raw:
                 raise DataError("There is no input to predict on.")
-            table = data.read({modality: list(raw)}).table
+            rows = [image_row(item) for item in raw] if modality == "image" else list(raw)
+            table = data.read({modality: rows}).table
             source = Examples(table, "input", locate=lambda row: f"input {row + 1}")
         examples = data.read(source, encoding=encoding)
         trained_on = self._directory.read("data")["columns"]["input"]
@@ -154,18 +168,20 @@ class Run:
             input_column=trained_on if trained_on in examples.columns else None,
             with_target=False,
         )
-        problems = check_inputs(examples, columns.input, modality)
+        inputs = raw_inputs(examples, columns.input, modality)
+        problems = check_inputs(examples, columns.input, inputs)
         if problems:
             raise DataError(f"{len(problems)} inputs cannot be predicted on.", problems)
-        return examples.column(columns.input)
+        return inputs
 
-    def _plain(self, answers: Mapping[str, np.ndarray], index: int) -> dict[str, Any]:
-        row = {name: values[index] for name, values in answers.items()}
-        plain = {name: v.decode() if isinstance(v, bytes) else v.tolist() for name, v in row.items()}
-        labels = getattr(self.model.assembly.task, "labels", None)
-        if labels and "probabilities" in plain:
-            plain["probabilities"] = dict(zip(labels, plain["probabilities"], strict=True))
-        return plain
+
+def _plain(value: Any) -> Any:
+    """A value of an array as Python has it, with text for bytes."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value] if value.dtype == object else value.tolist()
+    return value.tolist() if isinstance(value, np.generic) else value
 
 
 def load(directory: str | Path, notes: Sequence[str] = ()) -> Run:

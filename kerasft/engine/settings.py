@@ -15,7 +15,7 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 _PLAIN = (
     "batch_size", "accumulation", "seed", "monitor", "early_stopping", "checkpoint_steps", "checkpoint_minutes",
-    "precision", "batch_tokens", "balance", "cache_gigabytes",
+    "precision", "batch_tokens", "balance", "cache_gigabytes", "augment",
 )  # fmt: skip
 _OPTIONAL = ("early_stopping", "checkpoint_steps", "batch_tokens")
 
@@ -38,6 +38,7 @@ class Settings:
     batch_tokens: int | None
     balance: bool
     cache_gigabytes: float
+    augment: Mapping[str, float]
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":

@@ -9,11 +9,11 @@ import keras
 import tensorflow as tf
 
 import kerasft
-from kerasft import freezing, modeling, pretrained
+from kerasft import augmentations, freezing, modeling, pretrained
 from kerasft.engine import placement, record
 from kerasft.engine.prepare import Prepared, prepare
 from kerasft.engine.settings import PRECISIONS, Settings
-from kerasft.errors import all_at_once
+from kerasft.errors import UsageError, all_at_once
 from kerasft.model import TrainedModel
 from kerasft.phases import Lora, lora_from_json, resolve, to_json
 from kerasft.pretrained import Pretrained
@@ -59,6 +59,7 @@ class Setup:
             **{name: record.source_name(given[name]) for name in ("train", "validation", "test")},
             **{name: dict(given[name] or {}) for name in ("backbone_options", "task_options")},
             "backbone": record.portable(backbone) if pretrained.is_handle(backbone) else backbone,
+            "augment": augmentations.resolve(given["augment"]),
             "phases": [],
             "lora": None if adapters is None else to_json(adapters),
         }
@@ -67,6 +68,8 @@ class Setup:
             lambda: resolve(given["phases"], found.spec.phases, **last, lora=adapters is not None),
             lambda: Settings.of(config),
         )
+        if config["augment"] and found.spec.modality != "image":
+            raise UsageError(f"augment changes images, and {found.spec.name} reads {found.spec.modality}.")
         config["phases"] = [to_json(phase) for phase in phases]
         return cls(config=config, settings=Settings.of(config), found=found, task=task, strategy=strategy)
 

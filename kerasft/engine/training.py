@@ -113,6 +113,11 @@ class Training:
         return self.feed.plan.padding()
 
     @property
+    def notes(self) -> list[str]:
+        """What the user should know about the inputs as they are kept."""
+        return [encodings.note for encodings in self.feed.encodings.values() if encodings.note]
+
+    @property
     def _length(self) -> int | None:
         """Most tokens of a text, if the backbone's preprocessing says so."""
         return getattr(self._model.assembly.backbone.preprocess, "length", None)

@@ -13,7 +13,6 @@ from kerasft.engine.encode import Encodings
 from kerasft.engine.pipeline import Batches
 from kerasft.engine.plan import BatchPlan
 from kerasft.engine.prefix import Pass
-from kerasft.engine.prepare import Part
 from kerasft.model import Split, TrainedModel
 
 _CALLS = 3  # of TensorFlow on each batch: the first one makes memory and kernels for its shape
@@ -39,8 +38,9 @@ class Sample:
     """Some examples of a part, as the model is fed with them: behind its frozen part if `cut` says so.
 
     Args:
-        model: whose backbone encodes.
-        part: the data.
+        model: whose task it is.
+        encodings: of all examples.
+        targets: of all inputs, encoded.
         examples: positions in it.
         cut: where the model is cut; outputs of its frozen part for these examples are kept in memory.
         strategy: of `tf.distribute`.
@@ -49,7 +49,8 @@ class Sample:
     def __init__(
         self,
         model: TrainedModel,
-        part: Part,
+        encodings: Encodings,
+        targets: np.ndarray,
         examples: np.ndarray,
         cut: Split | None,
         strategy: tf.distribute.Strategy,
@@ -57,8 +58,8 @@ class Sample:
         self._examples = np.unique(examples)
         self._strategy = strategy
         self._task = model.assembly.task
-        self._targets = part.encoded[self._examples]
-        self._encodings = Encodings(model.assembly.backbone, [part.inputs[i] for i in self._examples])
+        self._targets = encodings.of_examples(targets)[self._examples]
+        self._encodings = encodings.take(self._examples)
         self._features = None
         if cut is not None:
             frozen = Pass(cut, self._encodings)

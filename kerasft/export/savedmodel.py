@@ -4,6 +4,7 @@ Nothing is called exported before a fresh process, in which neither kerasft nor 
 loaded it and given the same answers for real inputs.
 """
 
+import base64
 import contextlib
 import errno
 import json
@@ -21,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 import kerasft
-from kerasft import files, modeling
+from kerasft import files, host, modeling
 from kerasft.engine.predictor import Predictor
 from kerasft.errors import ExportError
 
@@ -37,13 +38,14 @@ def export_run(run: "Run", out: Path, *, overwrite: bool) -> Path:
     """Writes and verifies `out`; see `Run.export`."""
     samples = run.samples
     assembly = run.model.assembly
+    task = host.load().task(run.config["task"])
     with _replacing(out, overwrite) as temporary:
         write_savedmodel(run.model, temporary)
         manifest = {
             "kerasft": kerasft.__version__,
             "tensorflow": tf.__version__,
             "input": {"name": assembly.spec.modality, "dtype": "string", "shape": ["batch"]},
-            "import_before_loading": list(assembly.spec.custom_ops),
+            "import_before_loading": list(dict.fromkeys([*assembly.spec.custom_ops, *task.custom_ops])),
             "task": assembly.task.get_config(),
             "verified_on": f"{len(samples)} examples, tolerance {TOLERANCE}",
         }
@@ -83,7 +85,7 @@ def serve_in_fresh_process(directory: Path, inputs: Sequence[Any]) -> dict[str, 
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, str(Path(serve.__file__)), str(directory)],
-        input=json.dumps(list(inputs)),
+        input=json.dumps([_plain(value) for value in inputs]),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -97,6 +99,11 @@ def serve_in_fresh_process(directory: Path, inputs: Sequence[Any]) -> dict[str, 
     return {name: np.array(values) for name, values in answers.items()}
 
 
+def _plain(value: Any) -> Any:
+    """As `serve` reads it: JSON has no bytes."""
+    return {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+
 def compare(expected: Mapping[str, np.ndarray], received: Mapping[str, np.ndarray], inputs: Sequence[Any]) -> None:
     """Asserts that two sets of answers agree: strings exactly, numbers within `TOLERANCE`.
 
@@ -106,15 +113,16 @@ def compare(expected: Mapping[str, np.ndarray], received: Mapping[str, np.ndarra
     if set(expected) != set(received):
         raise ExportError(f"Expected the outputs {sorted(expected)}. Received: {sorted(received)}")
     for name, values in expected.items():
-        ours = np.array([v.decode() for v in values]) if values.dtype == object else values
+        ours = np.vectorize(bytes.decode, otypes=[str])(values) if values.dtype == object else values
         theirs = received[name]
         if ours.shape != theirs.shape:
             raise ExportError(f"{name}: expected shape {ours.shape}. Received: {theirs.shape}")
         same = ours == theirs if ours.dtype.kind == "U" else np.isclose(ours, theirs, rtol=0, atol=TOLERANCE)
         if not same.all():
             i = int(np.flatnonzero(~same.reshape(len(same), -1).all(axis=1))[0])
+            which = f"sample {i + 1}" if isinstance(inputs[i], bytes) else repr(str(inputs[i])[:80])
             raise ExportError(
-                f"The exported model differs from the trained one on {str(inputs[i])[:80]!r}: "
+                f"The exported model differs from the trained one on {which}: "
                 f"{name} is {theirs[i]}, expected {ours[i]}. Nothing was written."
             )
 

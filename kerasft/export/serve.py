@@ -4,9 +4,10 @@
 
 A script, not a module to import: it refuses to load kerasft, its plugins and keras_hub, which proves that an export
 needs none of them. (keras itself is a dependency of tensorflow, which looks for it when imported.) Inputs are a JSON
-list of strings; answers are ``{output name: [one value per input]}``.
+list of strings, or of ``{"base64": …}`` for images; answers are ``{output name: [one value per input]}``.
 """
 
+import base64
 import importlib
 import json
 import sys
@@ -33,7 +34,7 @@ def main(directory: str) -> None:
     for module in manifest["import_before_loading"]:
         importlib.import_module(module)  # registers the operations of the graph
     serve = tf.saved_model.load(directory).signatures["serving_default"]
-    inputs = json.load(sys.stdin)
+    inputs = [base64.b64decode(v["base64"]) if isinstance(v, dict) else v for v in json.load(sys.stdin)]
     answers = serve(**{manifest["input"]["name"]: tf.constant(inputs, tf.string)})
     plain = {name: _plain(tensor.numpy().tolist()) for name, tensor in answers.items()}
     json.dump(plain, sys.stdout)
