@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import keras_hub
 
-from kerasft import Backbone, Group
+from kerasft import Backbone, Group, json_files
 from kerasft.errors import AssetError, UsageError
-from kerasft_bert import hugging_face, json_files, vocabulary
+from kerasft_bert import hugging_face, vocabulary
 from kerasft_bert.preprocess import BertPreprocess
 from kerasft_bert.vocabulary import Vocabulary
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
+from kerasft import json_files
 from kerasft.errors import AssetError
-from kerasft_bert import json_files
+from kerasft.safetensors_files import Safetensors, Weight
 
 _FIELDS = {
     "vocabulary_size": "vocab_size",
@@ -57,7 +57,6 @@ class Checkpoint:
     """
 
     def __init__(self, directory: Path):
-        self._directory = directory
         described = json_files.read(directory / "config.json")
         if described.get("model_type") != "bert":
             raise AssetError(f"{directory}: expected a BERT. Received: model_type={described.get('model_type')!r}")
@@ -66,15 +65,15 @@ class Checkpoint:
                 f"{directory}: expected absolute position embeddings. "
                 f"Received: position_embedding_type={described['position_embedding_type']!r}"
             )
-        self._shards = _shards(directory)
-        self._prefix = next((p for p in _PREFIXES if p + "embeddings.word_embeddings.weight" in self._shards), "")
+        self._weights = weights = Safetensors(directory)
+        weights.prefix = next((p for p in _PREFIXES if p + "embeddings.word_embeddings.weight" in weights), "")
         self.config: dict[str, Any] = {
             **json_files.read_fields(directory / "config.json", described, _FIELDS),
             "num_segments": described.get("type_vocab_size", 2),
             "dropout": described.get("hidden_dropout_prob", 0.1),
             "activation": described.get("hidden_act", "gelu"),
             "layer_norm_epsilon": described.get("layer_norm_eps", 1e-12),
-            "pooler": self._prefix + "pooler.dense.weight" in self._shards,
+            "pooler": "pooler.dense.weight" in weights,
             "averages_tokens": _averages_tokens(directory),
         }
 
@@ -85,20 +84,15 @@ class Checkpoint:
             AssetError: weights are missing or have other shapes: all of them are listed.
         """
         variables = {variable.path: variable for variable in encoder.weights}
-        problems = []
-        for name, path in self._names(self.config["num_layers"]):
-            variable = variables[path]
-            array = self._array(name)
-            expected = _shape_in_pytorch(path, variable.shape)
-            if array is None:
-                problems.append(f"{name}: not in the checkpoint, expected {expected}")
-            elif array.shape != expected:
-                problems.append(f"{name}: {array.shape} in the checkpoint, expected {expected}")
-            else:
-                kernel = array.T if path.endswith("/kernel") else array
-                variable.assign(kernel.reshape(variable.shape))
-        if problems:
-            raise AssetError("\n  ".join([f"{self._directory}: the weights do not fit its config.json:", *problems]))
+        self._weights.load(
+            Weight(
+                name,
+                variables[path],
+                _shape_in_pytorch(path, variables[path].shape),
+                np.transpose if path.endswith("/kernel") else np.asarray,
+            )
+            for name, path in self._names(self.config["num_layers"])
+        )
 
     def _names(self, layers: int) -> Iterator[tuple[str, str]]:
         yield from _EMBEDDINGS.items()
@@ -110,22 +104,15 @@ class Checkpoint:
             for dense, path in _DENSES.items():
                 yield f"{theirs}{dense}.weight", f"{ours}{path}/kernel"
                 yield f"{theirs}{dense}.bias", f"{ours}{path}/bias"
-        if self._prefix + "pooler.dense.weight" in self._shards:
+        if "pooler.dense.weight" in self._weights:
             yield "pooler.dense.weight", "pooled_dense/kernel"
             yield "pooler.dense.bias", "pooled_dense/bias"
 
     def _norm(self, theirs: str, ours: str) -> Iterator[tuple[str, str]]:
         """Checkpoints converted from TensorFlow call weight and bias gamma and beta."""
-        old = f"{self._prefix}{theirs}.gamma" in self._shards
+        old = f"{theirs}.gamma" in self._weights
         yield f"{theirs}.{'gamma' if old else 'weight'}", f"{ours}/gamma"
         yield f"{theirs}.{'beta' if old else 'bias'}", f"{ours}/beta"
-
-    def _array(self, name: str) -> np.ndarray | None:
-        shard = self._shards.get(self._prefix + name)
-        if shard is None:
-            return None
-        with safe_open(shard, framework="tf") as file:  # "np" cannot read bfloat16
-            return keras.ops.convert_to_numpy(keras.ops.cast(file.get_tensor(self._prefix + name), "float32"))
 
 
 def _shape_in_pytorch(path: str, shape: Sequence[int]) -> tuple[int, ...]:
@@ -136,36 +123,6 @@ def _shape_in_pytorch(path: str, shape: Sequence[int]) -> tuple[int, ...]:
         return tuple(shape)
     split = -1 if path.endswith("/attention_output/kernel") else 1
     return math.prod(shape[split:]), math.prod(shape[:split])
-
-
-def _shards(directory: Path) -> dict[str, Path]:
-    """Which file holds each weight: one ``model.safetensors``, or several named by an index."""
-    path, index = directory / "model.safetensors", directory / "model.safetensors.index.json"
-    paths = _paths_of_index(index) if index.exists() else [path]
-    if paths == [path] and not path.exists():
-        raise AssetError(
-            f"{directory}: no model.safetensors. Pickled weights (pytorch_model.bin) are never read: convert them with "
-            "transformers' save_pretrained(safe_serialization=True)."
-        )
-    return {name: shard for shard in paths for name in _names_in(shard)}
-
-
-def _paths_of_index(index: Path) -> list[Path]:
-    weight_map = json_files.read(index).get("weight_map")
-    if not isinstance(weight_map, dict):
-        raise AssetError(f"{index} is damaged: it has no weight_map.")
-    # The last part only: an index must not lead out of its directory.
-    return [index.parent / Path(str(file)).name for file in sorted(set(weight_map.values()), key=str)]
-
-
-def _names_in(path: Path) -> list[str]:
-    if not path.exists():
-        raise AssetError(f"{path} is missing, though the checkpoint's index names it.")
-    try:
-        with safe_open(path, framework="np") as file:
-            return list(file.keys())
-    except SafetensorError as error:
-        raise AssetError(f"{path} is damaged: {error}") from error
 
 
 def _averages_tokens(directory: Path) -> bool:

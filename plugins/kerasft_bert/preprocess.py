@@ -37,13 +37,47 @@ class BertPreprocess(tf.Module):
         """`Encoded` for a ``(batch,)`` string tensor."""
         tokens = self._tokenizer.tokenize(texts)
         limit = self.length - 2
-        ids, starts, ends = (ragged[:, :limit] for ragged in tokens)
-        column = tf.ones_like(texts, tf.int32)[:, tf.newaxis]
+        return self._framed(*(ragged[:, :limit] for ragged in tokens))
+
+    def _framed(self, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor) -> Encoded:
+        """Tokens between the two special ones, padded."""
+        column = tf.ones((ids.nrows(), 1), tf.int32)
         ids = tf.concat([column * self._cls, ids, column * self._sep], axis=1)
         dense = _dense(ids, self._pad)
         mask = tf.sequence_mask(ids.row_lengths(), tf.shape(dense)[1], tf.int32)
         inputs = {"token_ids": dense, "segment_ids": tf.zeros_like(dense), "padding_mask": mask}
         return Encoded(inputs, {"starts": _aligned(starts, column), "ends": _aligned(ends, column)})
+
+    @_traced_once
+    def whole(self, texts: tf.Tensor) -> Encoded:
+        """As a call, but a text of more tokens than `length` comes in several windows, which overlap by a quarter.
+
+        The alignment also has ``rows``, the text of each window, and ``owned``: of the windows that hold a token, the
+        one in which it is farther from an end has 1.
+        """
+        tokens = self._tokenizer.tokenize(texts)
+        content = self.length - 2
+        overlap = content // 4
+        step = content - overlap
+        lengths = tokens.ids.row_lengths()
+        counts = 1 + tf.maximum(lengths - content + step - 1, 0) // step
+        rows = tf.repeat(tf.range(tf.size(lengths, tf.int64)), counts)
+        number = tf.range(tf.size(rows, tf.int64)) - tf.gather(tf.cumsum(counts, exclusive=True), rows)
+        first = number * step
+        length = tf.minimum(tf.gather(lengths, rows) - first, content)
+        at = tf.ragged.range(length)
+        begin = tf.gather(tokens.ids.row_starts(), rows) + first
+        index = tf.expand_dims(begin, 1) + at
+        ids, starts, ends = (tf.gather(ragged.values, index) for ragged in tokens)
+        # A window decides on all of its tokens but half of each overlap.
+        low = tf.minimum(number, 1) * (overlap // 2)
+        ends_text = first + length == tf.gather(lengths, rows)
+        high = tf.where(ends_text, length, tf.fill(tf.shape(length), tf.cast(step + overlap // 2, tf.int64)))
+        owned = tf.cast((at >= tf.expand_dims(low, 1)) & (at < tf.expand_dims(high, 1)), tf.int32)
+        encoded = self._framed(ids, starts, ends)
+        column = tf.ones_like(rows, tf.int32)[:, tf.newaxis]
+        alignment = {**encoded.alignment, "owned": _aligned(owned, column), "rows": tf.cast(rows, tf.int32)}
+        return Encoded(encoded.inputs, alignment)
 
     @_traced_once
     def truncated(self, texts: tf.Tensor) -> tf.Tensor:

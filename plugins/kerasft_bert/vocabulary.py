@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasft import json_files
 from kerasft.errors import AssetError
-from kerasft_bert import json_files
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,20 @@ def check_shape(label_smoothing: float, focal_gamma: float) -> None:
         raise UsageError("\n".join(wrong))
 
 
+def shares(targets: Any, labels: int, dtype: Any = "float32") -> Any:
+    """Targets as the share of each label, of shape ``(batch, labels)``.
+
+    Args:
+        targets: indices of shape ``(batch,)``, or shares already, as of inputs that were mixed.
+        labels: how many there are.
+        dtype: of the result.
+    """
+    if len(targets.shape) == 2 and targets.shape[-1] == labels:
+        return keras.ops.cast(targets, dtype)
+    # A loss casts targets to its own type; indices come back exactly up to 2**24.
+    return keras.ops.one_hot(keras.ops.cast(targets, "int32"), labels, dtype=dtype)
+
+
 class SoftmaxLoss(keras.losses.Loss):
     """Cross-entropy against label indices, averaged over the batch.
 
@@ -36,10 +50,8 @@ class SoftmaxLoss(keras.losses.Loss):
         self.focal_gamma = focal_gamma
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Losses of shape ``(batch,)`` from indices ``(batch,)`` and logits ``(batch, labels)``."""
-        # A loss casts targets to its own type; indices come back exactly up to 2**24.
-        y_true = keras.ops.cast(y_true, "int32")
-        one_hot = keras.ops.one_hot(y_true, y_pred.shape[-1], dtype=y_pred.dtype)
+        """Losses of shape ``(batch,)`` from targets and logits ``(batch, labels)``; targets are as in `shares`."""
+        one_hot = shares(y_true, y_pred.shape[-1], y_pred.dtype)
         options = {"from_logits": True, "label_smoothing": self.label_smoothing}
         if self.focal_gamma:
             losses = keras.losses.categorical_focal_crossentropy(
@@ -48,7 +60,8 @@ class SoftmaxLoss(keras.losses.Loss):
         else:
             losses = keras.losses.categorical_crossentropy(one_hot, y_pred, **options)
         if self.weights:
-            losses = losses * keras.ops.take(keras.ops.convert_to_tensor(self.weights, losses.dtype), y_true)
+            weights = keras.ops.convert_to_tensor(self.weights, losses.dtype)
+            losses = losses * keras.ops.sum(one_hot * weights, axis=-1)
         return losses
 
 

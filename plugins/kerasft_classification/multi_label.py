@@ -1,5 +1,6 @@
 """Any number of labels per input."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,6 +76,10 @@ class MultiLabel(PooledTask):
             "focal_gamma": self.focal_gamma,
         }
 
+    def counts(self, targets: Sequence[Any]) -> dict[str, int]:
+        """Examples of each label, the most frequent first."""
+        return dict(Counter(label for target in targets for label in self._split(target)).most_common())
+
     def adapt(self, targets: Sequence[Any], where: Where) -> None:
         """Takes the label space from the training data, unless it was given."""
         if not self.labels:
@@ -125,6 +130,10 @@ class MultiLabel(PooledTask):
             "score": tf.reduce_max(probabilities, axis=-1),
             "probabilities": probabilities,
         }
+
+    def present(self, answer: Mapping[str, Any], raw: Any) -> dict[str, Any]:
+        """Probabilities by label."""
+        return {**answer, "probabilities": dict(zip(self.labels, answer["probabilities"], strict=True))}
 
     def evaluate(self, targets: np.ndarray, answers: Mapping[str, np.ndarray]) -> Evaluation:
         """Micro and macro F1, exact-match accuracy, and precision, recall and F1 per label."""
@@ -179,7 +188,7 @@ class LogitF1(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts true positives, and predicted plus actual positives."""
-        truth = keras.ops.cast(y_true, "float32")
+        truth = keras.ops.cast(y_true > 0.5, "float32")  # also of inputs that were mixed
         predicted = keras.ops.cast(y_pred >= self.logit, "float32")
         self.hits.assign_add(keras.ops.sum(truth * predicted))
         self.positives.assign_add(keras.ops.sum(truth) + keras.ops.sum(predicted))

@@ -1,5 +1,6 @@
 """Exactly one label per input."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from sklearn import metrics as sklearn_metrics
 from kerasft import Evaluation, Table
 from kerasft.task import Mistake, Where
 from kerasft_classification import labels as label_names
-from kerasft_classification.losses import SoftmaxLoss, check_shape
+from kerasft_classification.losses import SoftmaxLoss, check_shape, shares
 from kerasft_classification.task import PooledTask
 
 
@@ -70,6 +71,10 @@ class SingleLabel(PooledTask):
         """The labels themselves."""
         return [label_names.name(target) for target in targets]
 
+    def counts(self, targets: Sequence[Any]) -> dict[str, int]:
+        """Examples of each label, the most frequent first."""
+        return dict(Counter(self.strata(targets)).most_common())
+
     def adapt(self, targets: Sequence[Any], where: Where) -> None:
         """Takes the label space from the training data, unless it was given."""
         if not self.labels:
@@ -88,6 +93,10 @@ class SingleLabel(PooledTask):
             raise label_names.unknown(outside, self.labels, where)
         return np.array([position[label] for label in found], np.int32)
 
+    def mix(self, targets: tf.Tensor, others: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        """Shares of labels, float32 of shape ``(batch, labels)``."""
+        return super().mix(shares(targets, self.units), shares(others, self.units), weight)
+
     def loss(self) -> keras.losses.Loss:
         """Cross-entropy, smoothed, focal or weighted as the options say."""
         weights = label_names.weights_in_order(self.class_weights, self.labels)
@@ -95,7 +104,7 @@ class SingleLabel(PooledTask):
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Accuracy."""
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        return [keras.metrics.MeanMetricWrapper(_is_right, name="accuracy")]
 
     def decode(self, logits: tf.Tensor, alignment: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """``label`` and ``score`` of shape ``(batch,)``, ``probabilities`` of shape ``(batch, labels)``."""
@@ -107,6 +116,10 @@ class SingleLabel(PooledTask):
             "score": tf.reduce_max(probabilities, axis=-1),
             "probabilities": probabilities,
         }
+
+    def present(self, answer: Mapping[str, Any], raw: Any) -> dict[str, Any]:
+        """Probabilities by label."""
+        return {**answer, "probabilities": dict(zip(self.labels, answer["probabilities"], strict=True))}
 
     def evaluate(self, targets: np.ndarray, answers: Mapping[str, np.ndarray]) -> Evaluation:
         """Accuracy with a Wilson interval, macro F1, log loss, and precision, recall and F1 per label."""
@@ -151,3 +164,9 @@ class SingleLabel(PooledTask):
                 for i in wrong
             ],
         )
+
+
+def _is_right(y_true: Any, y_pred: Any) -> Any:
+    """1 where the likeliest label is the one with the largest share of the target."""
+    truth = keras.ops.argmax(shares(y_true, y_pred.shape[-1]), axis=-1)
+    return keras.ops.cast(keras.ops.equal(truth, keras.ops.argmax(y_pred, axis=-1)), "float32")

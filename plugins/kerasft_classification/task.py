@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from kerasft import Task
 from kerasft.errors import UnknownNameError, UsageError
@@ -30,6 +31,11 @@ class PooledTask(Task):
     @abc.abstractmethod
     def units(self) -> int:
         """Width of the logits."""
+
+    def mix(self, targets: tf.Tensor, others: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        """Weighted means of targets of shape ``(batch, n)``."""
+        share = tf.cast(weight, targets.dtype)[:, tf.newaxis]
+        return share * targets + (1 - share) * others
 
     def head(self, features: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         """Logits of shape ``(batch, units)``, float32 under any precision policy.
