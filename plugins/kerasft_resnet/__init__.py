@@ -1,0 +1,1 @@
+"""The ResNet plugin; found through its entry point only."""

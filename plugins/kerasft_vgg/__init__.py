@@ -1,0 +1,1 @@
+"""The VGG plugin; found through its entry point only."""

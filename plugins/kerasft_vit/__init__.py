@@ -1,0 +1,1 @@
+"""The ViT plugin; found through its entry point only."""
