@@ -1,0 +1,1 @@
+"""Named entity recognition: spans of a text and what they name."""
