@@ -1,0 +1,1 @@
+"""Object detection: boxes in an image and what is in them."""
