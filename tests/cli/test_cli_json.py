@@ -106,17 +106,19 @@ def test_a_process_keeps_its_stdout_clean_of_the_recipe_it_runs(tmp_path: Path) 
 
 ERRORS: list[tuple[list[str], int, str, str]] = [
     # an error of ours, and errors that the parser of the command line finds
-    (["which", "brt"], 2, "UnknownNameError", "Did you mean bert?"),
+    (["which", "brt"], 2, "UnknownNameError", "Did you mean bert"),
     (["why", "bert", "clasification"], 2, "UnknownNameError", "Did you mean classification?"),
     (["recipe", "show", "bbc_news"], 2, "UnknownNameError", "Did you mean bbc_news_bert?"),
     (["recipe", "cp", "bbc_news"], 2, "UnknownNameError", "Did you mean bbc_news_bert?"),
     (["assets", "rm", "pypi://no==1/x"], 2, "UnknownNameError", "no cached asset"),
-    (["ls", "presets", "--block", "berd"], 2, "UnknownNameError", "Did you mean bert?"),
+    (["ls", "presets", "--block", "berd"], 2, "UnknownNameError", "Did you mean bert"),
     (["finetune"], 2, "UsageError", "Missing --backbone, --task, --train"),
     (["evaluate", "no-run", "--data", "no.csv"], 1, "RunError", "no-run is not a run directory"),
     (["predict", "no-run", "text"], 1, "RunError", "no-run is not a run directory"),
     (["resume", "no-run"], 1, "RunError", "no-run is not a run directory"),
     (["lr", "--backbone", "brt/tiny", "--task", "x", "--train", "x"], 2, "UnknownNameError", "Did you mean bert?"),
+    (["data", "check", "--backbone", "bert/tiny", "--task", "nr", "--train", "x"], 2, "UnknownNameError", "mean ner?"),
+    (["grid", "--backbone", "bert/tiny", "--train", "x"], 2, "UsageError", "a grid is of images"),
     (["export", "no-run", "--out", "nowhere"], 1, "RunError", "no-run is not a run directory"),
     (["finetun"], 2, "UsageError", "Did you mean finetune?"),
     (["finetune", "--epochs", "many"], 2, "BadParameter", "'many' is not a valid integer"),

@@ -24,7 +24,9 @@ def data(tmp_path: Path) -> Path:
 
 def test_debug_shows_where_an_error_was_raised() -> None:
     plain, debug = command_line.run("which", "brt"), command_line.run("which", "brt", "--debug")
-    assert plain.stderr == "kerasft: There is no backbone, task or recipe named 'brt'.\nDid you mean bert?\n"
+    assert (
+        plain.stderr == "kerasft: There is no backbone, task or recipe named 'brt'.\nDid you mean bert or ner_bert?\n"
+    )
     assert debug.stderr.startswith("Traceback (most recent call last):")
     assert "kerasft.errors.UnknownNameError: There is no backbone" in debug.stderr
     assert (plain.code, debug.code) == (2, 2)

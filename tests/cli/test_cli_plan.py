@@ -17,6 +17,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_csv(tmp_path / "data.csv", separable(48))
 
 
+@pytest.mark.slow
 def test_it_says_what_a_run_will_take_and_leaves_nothing_behind(data: Path, cli: Cli) -> None:
     answer = cli("plan", *TINY, "--train", data, "--batch-size", 8, "--phase", "head:1", "--phase", "all:1", "--json")
     assert answer.code == 0, answer.stderr

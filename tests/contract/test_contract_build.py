@@ -22,8 +22,8 @@ class TestNames:
         ("backbone", "message"),
         [
             ("brt/tiny", "There is no backbone named 'brt'.\nDid you mean bert?"),
-            ("BERT/tiny", "There is no backbone named 'BERT'.\nKnown: bert"),
-            ("resnet/tiny", "There is no backbone named 'resnet'.\nKnown: bert"),
+            ("BERT/tiny", "There is no backbone named 'BERT'.\nKnown: bert, resnet, vgg, vit"),
+            ("gpt/tiny", "There is no backbone named 'gpt'."),
             ("bert/tyni", "There is no preset of bert named 'tyni'.\nDid you mean tiny?"),
             ("bert/minilm-l5", "There is no preset of bert named 'minilm-l5'.\nDid you mean minilm-l6?"),
             ("bert/tiny/extra", "There is no preset of bert named 'tiny/extra'."),

@@ -47,7 +47,7 @@ def test_infinite_and_odd_datasets_are_refused():
     with pytest.raises(UsageError, match=r"infinite: remove \.repeat"):
         read(dataset.repeat())
     assert len(read(dataset.repeat(2))) == 6
-    with pytest.raises(UsageError, match=r"must be \(text, label\) or dicts"):
+    with pytest.raises(UsageError, match=r"must be \(text, label\), \(image, label\) or dicts"):
         read(dataset.map(lambda text, label: (text, label, 1.0)))
     with pytest.raises(UsageError, match="must be dense or ragged"):
         read(dataset.map(lambda text, label: (text, tf.sparse.from_dense([label]))))

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from tensorflow.image import decode_png
 
 from kerasft import assets
 from kerasft.data import read
@@ -26,6 +27,7 @@ class Tiny(tfds.core.GeneratorBasedBuilder):
                     "score": np.float32,
                     "lang": np.str_,
                     "picture": tfds.features.Image(shape=(2, 2, 3)),
+                    "nested": tfds.features.FeaturesDict({"deep": np.int32}),
                 }
             ),
         )
@@ -44,7 +46,8 @@ class Tiny(tfds.core.GeneratorBasedBuilder):
                     "tags": ["x", "y"][: i % 3],
                     "score": i / 2,
                     "lang": "de",
-                    "picture": np.zeros((2, 2, 3), np.uint8),
+                    "picture": np.full((2, 2, 3), i, np.uint8),
+                    "nested": {"deep": i},
                 },
             )
 
@@ -73,7 +76,8 @@ def test_directory_on_disk(data_dir):
     assert examples.column("score") == [i / 2 for i in numbers]
     assert set(examples.column("lang")) == {"de"}
     assert examples.where(2) == f"{data_dir}/tiny/1.2.0#split=train example 3"
-    assert "picture (Image)" in examples.notes[0]
+    assert [int(decode_png(content)[0, 0, 0]) for content in examples.column("picture")] == numbers
+    assert "nested (FeaturesDict)" in examples.notes[0]
     assert read(f"{data_dir}/tiny/1.2.0#split=train").column("text") == examples.column("text")
 
 

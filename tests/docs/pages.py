@@ -72,7 +72,28 @@ def write_reviews(folder: Path) -> None:
     labels = {"good": '["good", "quiet"]', "bad": '["bad"]'}
     lines = [f'{{"text": "{text}", "labels": {labels[label]}}}' for text, label in rows]
     (folder / "topics.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    names, places = ("Ada", "Bea", "Cy"), ("Kew", "Rye", "Ely")
+    found = [(names[i % 3], places[i // 3 % 3]) for i in range(36)]
+    sentences = [f"{name}\tB-person\nmoved\tO\nto\tO\n{place}\tB-place\n.\tO\n" for name, place in found]
+    (folder / "names.conll").write_text("\n".join(sentences), encoding="utf-8")
+    entities = '[{"start": 0, "end": 3, "label": "person"}]'
+    (folder / "names.jsonl").write_text(f'{{"text": "Eve left.", "entities": {entities}}}\n', encoding="utf-8")
+    boxes = [f"photos/dark/{i}.png,5,5,25,20,box" for i in range(1, 16, 2)]
+    _csv(folder / "boxes.csv", "image,x_min,y_min,x_max,y_max,label", boxes)
     (folder / "lines.txt").write_text("a good room\nno view\n", encoding="utf-8")
+
+
+def write_photos(folder: Path) -> None:
+    """The folder of images that docs/howto.md speaks of: bright and dark noise, ten of each."""
+    import numpy as np
+    from PIL import Image
+
+    dice = np.random.default_rng(0)
+    for i in range(20):
+        label = ("bright", "dark")[i % 2]
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        pixels = dice.integers(0, 120, (30, 40, 3), np.uint8) + np.uint8(120 * (i % 2 == 0))
+        Image.fromarray(pixels).save(folder / label / f"{i}.png")
 
 
 def _csv(path: Path, header: str, rows: list[str]) -> None:

@@ -11,14 +11,24 @@ import pytest
 def test_commands_run_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pages.write_reviews(tmp_path)
+    pages.write_photos(tmp_path / "photos")
     _write_checkpoint(Path("checkpoint"))
 
     printed = {command: pages.run(command, monkeypatch, capsys) for command in pages.commands("docs/howto.md")}
 
     assert len(printed) >= 10
     for command, out in printed.items():
-        if " predict " in command:
+        if " predict runs/names " in command:
+            assert [list(json.loads(line)) for line in out.splitlines()] == [["entities"]] * 2
+        elif " predict runs/boxes " in command:
+            assert [list(json.loads(line)) for line in out.splitlines()] == [["objects"]] * 2
+            assert sorted(path.name for path in Path("drawn").iterdir()) == ["1.png", "3.png"]
+        elif " data check " in command:
+            assert ("names.jsonl" in out and "person" in out) or ("boxes.csv" in out and "box" in out)
+        elif " predict " in command:
             assert [set(json.loads(line)) for line in out.splitlines()] == [{"label", "score", "probabilities"}] * 2
+        elif " grid " in command:
+            assert Path(out.strip()).suffix == ".png" and Path(out.strip()).stat().st_size > 1000
         elif "--json" not in command:  # that goes past what capsys sees
             says = {"finetune": "Report: runs/", "resume": "Report: runs/", "export": "verified on"}
             says |= {"plan": "Suggested batch size: ", "why": "source: ", "lr": "learning rate: "}

@@ -35,6 +35,7 @@ def test_it_is_found_and_explained(environment, tmp_path):
     assert why["works"] and "bridged from tokens" in why["features"][0]
 
 
+@pytest.mark.slow
 def test_it_trains_predicts_and_exports(environment, tmp_path):
     pages.write_reviews(tmp_path)
     what = ["--backbone", "hashing/tiny", "--task", "classification", "--train", "reviews.csv", "--out", "run"]

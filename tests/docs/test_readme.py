@@ -10,16 +10,27 @@ import pytest
 def reviews(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     pages.write_reviews(folder)
+    pages.write_photos(folder / "photos")
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.network  # the real weights, unless they are in the cache
 def test_commands_and_python_run_in_order(reviews, monkeypatch, capsys):
     monkeypatch.chdir(reviews)
     commands = [command for command in pages.commands("README.md") if "demo" not in command]
-    assert [command.split()[1] for command in commands] == ["finetune", "evaluate", "predict", "export"]
+    served = ["predict", "export"]
+    assert [command.split()[1] for command in commands] == [
+        "finetune",
+        "evaluate",
+        *served,
+        "finetune",
+        *served,
+        "finetune",
+        "predict",
+    ]
     printed = [pages.run(command, monkeypatch, capsys) for command in commands]
-    assert "accuracy" in printed[1] and "verified on" in printed[3]
+    assert "accuracy" in printed[1] and "verified on" in printed[3] and "verified on" in printed[6]
 
     serve, python = pages.blocks("README.md", "python")
     exec(serve + "\nanswers = _", {"_": None})

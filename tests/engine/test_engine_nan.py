@@ -20,7 +20,7 @@ from kerasft.errors import KerasftError
 def batches_of(rows: Sequence[tuple[str, str]], batch_size: int, seed: int) -> list[list[int]]:
     """Rows of the batches of the first epoch."""
     backbone = pretrained.locate("bert/tiny").create({"length": 16})
-    lengths = Encodings(backbone, [text for text, _ in rows]).lengths
+    lengths = Encodings(backbone.preprocess, [text for text, _ in rows]).lengths
     plan = BatchPlan(examples=len(rows), batch_size=batch_size, seed=seed, lengths=lengths, limit=16)
     return [batch.tolist() for batch in plan.batches(0)]
 

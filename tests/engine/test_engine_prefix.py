@@ -97,7 +97,7 @@ def outputs(cache: Path, texts: list[str] = DATA["text"], policy: str = "float32
         keras.config.set_dtype_policy(before)
     freezing.apply(model, Phase("head"))
     assert model.split
-    encodings = Encodings(model.assembly.backbone, texts)
+    encodings = model.assembly.encodings(texts)
     return prefix.compute(model, model.split, encodings, Store(cache, 10**9), print, lambda *_: None)
 
 
@@ -137,6 +137,7 @@ def test_damaged_outputs_are_noticed_and_made_again(train: Callable[..., Trained
     assert weights_of(again.directory) == weights
 
 
+@pytest.mark.slow
 def test_a_resumed_run_computes_them_again_if_they_are_gone(
     train: Callable[..., Trained], cache: Path, tmp_path: Path
 ) -> None:
@@ -198,7 +199,7 @@ def test_maps_of_images_are_kept_at_any_depth(train: str, cache: Path) -> None:
     model = toy_images.build()
     freezing.apply(model, Phase(train))
     images = toy_images.images(50).numpy()
-    encodings = Encodings(model.assembly.backbone, images)
+    encodings = model.assembly.encodings(images)
     store = Store(cache, 10**9)
     done: list[int] = []
     assert model.split
@@ -231,7 +232,7 @@ def test_a_table_gives_rows_padded_to_a_length(dtype: str) -> None:
 
 def test_texts_are_encoded_as_one_by_one() -> None:
     backbone = pretrained.locate("bert/tiny").create({"length": 16})
-    encodings = Encodings(backbone, DATA["text"])
+    encodings = Encodings(backbone.preprocess, DATA["text"], padding=backbone.padding, limit=16)
     inputs, alignment = encodings.gather(np.arange(40), np.int64(16))
     for i, text in enumerate(DATA["text"]):
         alone = backbone.preprocess(np.array([text]))

@@ -66,6 +66,7 @@ def test_with_kept_features_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert record["compute_ms"] > 0 and record["traces"] <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [200, 80])
 def test_a_phase_of_one_or_two_steps_says_so_or_measures(tmp_path: Path, batch_size: int) -> None:
     run = finetune(tmp_path / "run", profile=True, batch_size=batch_size, phases=["head:1"])

@@ -68,6 +68,7 @@ def test_the_config_is_resolved(trained: Trained) -> None:
         "batch_tokens": None,
         "balance": False,
         "cache_gigabytes": 8.0,
+        "augment": {},
     }
 
 

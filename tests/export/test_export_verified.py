@@ -34,6 +34,7 @@ def content(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_an_export_that_answers_otherwise_is_refused_and_the_older_one_stays(copied: Path, tmp_path: Path) -> None:
     model = kerasft.build("bert/tiny", Drifting(labels=LABELS), backbone_options={"length": 16})
     out = tmp_path / "exports" / "news"

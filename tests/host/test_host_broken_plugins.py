@@ -55,7 +55,7 @@ def test_a_broken_plugin_is_one_line_and_the_rest_goes_on(case: Case, install: I
     for healthy in ("acme-healthy:healthy", "kerasft:bert", "kerasft:classification"):
         assert probe.status(healthy) == "loaded"
     assert {"acorn", "bert"} <= set(probe.host["backbones"])
-    assert probe.host["tasks"] == ["classification", "counting"]  # and not the half of HOOK_CRASH
+    assert probe.host["tasks"] == ["classification", "counting", "detection", "ner"]  # and not the half of HOOK_CRASH
     assert "acorn_news" in probe.host["recipes"]
 
     # Whoever looks for what the broken plugin would have brought learns about it.
@@ -86,11 +86,11 @@ def test_one_id_from_two_distributions_loads_neither_until_one_is_blocked(instal
         assert origin in probe.host["not_found"]
         assert probe.status(f"acme-twin-{letter}:twin") == "conflict"
         assert f"acme_twin_{letter}" not in probe.host["modules"]
-    assert probe.host["tasks"] == ["classification", "counting"]
+    assert probe.host["tasks"] == ["classification", "counting", "detection", "ner"]
 
     healed = environment.probe(KERASFT_PLUGINS="-acme-twin-a:twin")
     assert healed.stderr == []
-    assert healed.host["tasks"] == ["classification", "counting", "task-of-b"]
+    assert healed.host["tasks"] == ["classification", "counting", "detection", "ner", "task-of-b"]
     assert healed.status("acme-twin-a:twin") == "blocked"
 
     # The name as pip would also accept it, and choosing instead of blocking.

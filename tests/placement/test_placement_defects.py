@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from placed_fleet import Fleet, cluster, finish
 
+pytestmark = pytest.mark.slow
+
 DEFECTS = Fleet.file("placed_defects.py")
 
 

@@ -8,6 +8,8 @@ import pytest
 from placed_fleet import Fleet, Placed, cluster, finish
 from small_runs import separable
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 1e-5
 WHERE = ("mirrored", "worker 0", "worker 1")
 

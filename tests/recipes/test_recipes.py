@@ -70,6 +70,7 @@ def test_a_copy_never_replaces_a_file(tmp_path: Path, cli: Cli) -> None:
     assert (tmp_path / "bbc_news_bert.py").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_copied_recipe_runs_as_a_plain_script_in_another_directory(folder: Path, tmp_path: Path, cli: Cli) -> None:
     cli("recipe", "cp", "bbc_news_bert", tmp_path / "mine.py")
     answer = command_line.python(
@@ -91,6 +92,7 @@ def test_a_copied_recipe_runs_as_a_plain_script_in_another_directory(folder: Pat
     assert (tmp_path / "first" / "export" / "saved_model.pb").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "shown"),
     [
