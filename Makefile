@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-slow bench lint format constraints clean
+.PHONY: help demo test test-slow bench parity lint format constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,6 +26,17 @@ $(BENCH)/.ready: pyproject.toml constraints.txt benchmarks/speed/requirements.tx
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . \
 	    -r benchmarks/speed/requirements.txt
+	touch $@
+
+PARITY := build/parity-env
+
+parity: $(PARITY)/.ready ## Compare features with those of transformers and timm: docs/parity.md (5 GB of packages)
+	$(PARITY)/bin/python benchmarks/parity/parity.py
+
+$(PARITY)/.ready: pyproject.toml constraints.txt benchmarks/parity/requirements.txt
+	test -x $(PARITY)/bin/python || $(PYTHON) -m venv $(PARITY)
+	$(PARITY)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . \
+	    -r benchmarks/parity/requirements.txt
 	touch $@
 
 lint: $(READY) ## Check style (ruff) and types of the core (mypy)
