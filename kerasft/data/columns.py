@@ -141,7 +141,8 @@ def columns_of_part(
         return known, []
     found = infer_columns(examples, modality=modality, target_names=target_names)
     return found, [
-        f"{examples.source} has no columns {known.input!r} and {known.target!r}: read {found.input!r} and {found.target!r}."
+        f"{examples.source} has neither {known.input!r} nor {known.target!r}: "
+        f"read its columns {found.input!r} and {found.target!r}."
     ]
 
 

@@ -71,10 +71,9 @@ def check(
         target_column=target_column,
         target_names=made.target_names,
     )
-    named = bool(input_column or target_column)
     parts = []
     for name, examples in read.items():
-        own, _ = prepare.own_columns(examples, columns, made, spec.modality, named=named)
+        own, _ = data.columns_of_part(examples, columns, modality=spec.modality, target_names=made.target_names)
         parts.append(prepare.part_of(name, examples, own, spec.modality))
     problems = {part.name: prepare.problems_of(part, made) for part in parts}
     sound = [part for part in parts if not problems[part.name]]

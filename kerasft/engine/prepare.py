@@ -116,7 +116,7 @@ def prepare(
     for name, source in held_out.items():
         if source is not None and not isinstance(source, float):
             read = data.read(source, encoding=encoding)
-            own, said = own_columns(read, columns, task, modality, named=bool(input_column or target_column))
+            own, said = data.columns_of_part(read, columns, modality=modality, target_names=task.target_names)
             notes += [*read.notes, *said]
             parts.append(part_of(name, read, own, modality))
     _raise_all(parts, task)
@@ -145,25 +145,16 @@ def prepare(
     )
 
 
-def own_columns(
-    examples: Examples, known: Columns, task: Task, modality: str, *, named: bool
-) -> tuple[Columns, list[str]]:
-    """Columns of a part and what is to say of them; where the user has `named` them they are the same in all parts."""
-    if named:
-        return known, []
-    return data.columns_of_part(examples, known, modality=modality, target_names=task.target_names)
-
-
 def read_part(
-    name: str, source: Any, task: Task, columns: Columns, *, modality: str, encoding: str, named: bool
+    name: str, source: Any, task: Task, columns: Columns, *, modality: str, encoding: str
 ) -> tuple[Part, list[str]]:
-    """One more labelled part for a task that has adapted already, and its notes; `named` as in `own_columns`.
+    """One more labelled part for a task that has adapted already, and its notes.
 
     Raises:
         DataError: with every problem.
     """
     examples = data.read(source, encoding=encoding)
-    own, said = own_columns(examples, columns, task, modality, named=named)
+    own, said = data.columns_of_part(examples, columns, modality=modality, target_names=task.target_names)
     part = part_of(name, examples, own, modality)
     _raise_all([part], task)
     _encode([part], task)

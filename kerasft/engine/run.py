@@ -68,7 +68,8 @@ class Run:
         """Metrics, tables and worst mistakes on labelled data.
 
         Args:
-            source: anything `kerasft.data.read` takes; its columns are named as in training.
+            source: anything `kerasft.data.read` takes. Its columns are named as in training; those of another format
+                are recognised.
             batch_size: examples per batch; changes speed and memory only.
             encoding: of text files; by default as in training.
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kerasft.data import Columns, infer_columns, read
+from kerasft.data import Columns, columns_of_part, infer_columns, read
 from kerasft.errors import UnknownNameError, UsageError
 
 LONG = ["the first of two rather long texts", "the second of two rather long texts"]
@@ -93,3 +93,22 @@ def test_another_modality_asks_or_takes_its_own_name():
     assert infer_columns(examples, modality="sound", target_names=TARGET_NAMES) == Columns("sound", "label")
     with pytest.raises(UsageError, match="holds the image"):
         infer_columns(examples, modality="image")
+
+
+def of_part(columns):
+    known = Columns("tokens", "tags")
+    return columns_of_part(read(columns), known, modality="text", target_names=("tags", "entities"))
+
+
+def test_a_part_of_another_format_has_columns_of_its_own():
+    assert of_part({"tokens": [["a"]], "tags": [["O"]], "text": ["a"]}) == (Columns("tokens", "tags"), [])
+    found, (note,) = of_part({"text": ["a"], "entities": [[]]})
+    assert found == Columns("text", "entities")
+    assert "neither 'tokens' nor 'tags': read its columns 'text' and 'entities'" in note
+
+
+def test_a_part_with_one_of_the_two_columns_is_not_guessed_at():
+    found, notes = of_part({"tokens": [["a"]], "entities": [[]]})
+    assert (found, notes) == (Columns("tokens", "tags"), [])  # and the missing one is then asked for by name
+    with pytest.raises(UsageError):
+        of_part({"foo": ["a"], "bar": ["b"], "baz": ["c"]})

@@ -135,6 +135,10 @@ def test_other_ways_to_write_the_same(kind, folder, tmp_path, run):
         console=QUIET, **options,
     )  # fmt: skip
     expected = run.evaluate(str(folder / "test.conll"))
+    if kind == "jsonl":  # another format than the run learned from
+        evaluated = run.evaluate(str(path))
+        assert evaluated.metrics == expected.metrics
+        assert any("read its columns 'text' and 'entities'" in note for note in evaluated.notes)
     assert [row[4] for row in other.report.tables[0].rows] == [row[4] for row in expected.tables[0].rows]
 
 
