@@ -11,6 +11,7 @@ import keras_hub
 from kerasft import Backbone, Group, json_files
 from kerasft.errors import AssetError, UsageError
 from kerasft_bert import hugging_face, vocabulary
+from kerasft_bert.gelu import gelu
 from kerasft_bert.preprocess import BertPreprocess
 from kerasft_bert.vocabulary import Vocabulary
 
@@ -145,7 +146,7 @@ def _no_weights(encoder: keras.Model) -> None:
 
 def _encoder(config: dict[str, Any]) -> keras.Model:
     encoder = keras_hub.models.BertBackbone(**{name: config[name] for name in _ARCHITECTURE})
-    activation = {"gelu": _gelu, "gelu_approximate": None, "gelu_new": None, "relu": keras.activations.relu}
+    activation = {"gelu": gelu, "gelu_approximate": None, "gelu_new": None, "relu": keras.activations.relu}
     if config["activation"] not in activation:
         raise AssetError(f"BERT activations are {', '.join(activation)}. Received: {config['activation']!r}")
     # KerasHub has no arguments for these. With its GELU, features differ from the reference by about 1e-3.
@@ -156,10 +157,6 @@ def _encoder(config: dict[str, Any]) -> keras.Model:
         if chosen := activation[config["activation"]]:
             block._feedforward_intermediate_dense.activation = chosen
     return encoder
-
-
-def _gelu(x: Any) -> Any:
-    return keras.ops.gelu(x, approximate=False)
 
 
 def _groups(encoder: keras.Model, pooler: bool) -> tuple[Group, ...]:
