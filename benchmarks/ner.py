@@ -6,10 +6,11 @@
 
 MODEL is the directory that `kerasft assets ls` keeps for bert/minilm-l6. Both train on the training data for 5 epochs
 and are measured on the test data with the weights of the last step. Both are scored by seqeval, in strict mode, on the
-words of the data; kerasft also by its own report. seqeval's source no longer builds with current tools, so its wheel is
-made first:
+words of the data; kerasft also by its own report. seqeval's source no longer builds with current tools, so it is built
+with older ones first:
 
-    PIP_CONSTRAINT=<(echo 'setuptools_scm<8') build/bench-env/bin/pip install seqeval==1.2.2
+    build/bench-env/bin/pip install 'setuptools_scm<8' 'setuptools<81' wheel
+    build/bench-env/bin/pip install --no-build-isolation seqeval==1.2.2
 """
 
 import argparse

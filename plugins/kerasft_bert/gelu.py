@@ -11,8 +11,8 @@ import tensorflow as tf
 def gelu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[Any], tf.Tensor]]:
     """``x Φ(x)``, where Φ is the cumulative distribution of the standard normal; its derivative is ``Φ(x) + x φ(x)``.
 
-    Keras has the same function. These are the widest tensors of a BERT, and TensorFlow's gradient of Keras's formula goes
-    over them a dozen times: with this one, forward and backward together take about two thirds of the time.
+    Keras has the same function. These are the widest tensors of a BERT, and TensorFlow's gradient of Keras's formula
+    goes over them a dozen times: with this one, forward and backward together take about two thirds of the time.
     """
     below = 0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5))
 
