@@ -67,7 +67,7 @@ def plan(backbone: str, task: str, train: Any, **options: Any) -> Estimate:
     model = setup.build()
     began = time.perf_counter()
     training = Training(model, prepared, setup.settings, RunDirectory(Path(), writes=False), setup.strategy, {})
-    with quiet_retracing():
+    with quiet_retracing(), memory.kept():
         return _Estimator(setup, prepared, model, training, tell).estimate(time.perf_counter() - began)
 
 

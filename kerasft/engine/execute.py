@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from kerasft import host
-from kerasft.engine import record
+from kerasft.engine import memory, record
 from kerasft.engine.callbacks import TensorBoard
 from kerasft.engine.checkpoint import Checkpoint
 from kerasft.engine.html import write_html
@@ -94,7 +94,7 @@ def execute(
         observers.tell(note)
 
     try:
-        with quiet_retracing():
+        with quiet_retracing(), memory.kept():
             training.run(observers.of(run, training, config), tell, observers.tell, start)
         if not directory.writes:
             return run

@@ -5,9 +5,12 @@ import ctypes
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+# Options of glibc's `mallopt`, from its malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _MEMINFO, _CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
 
 
@@ -31,10 +34,36 @@ def forget_peak(*, give_back: bool = False) -> None:
     """
     gc.collect()
     if give_back:
-        with contextlib.suppress(OSError, AttributeError):  # only glibc has it
-            ctypes.CDLL(None).malloc_trim(0)
+        _trim()
     with contextlib.suppress(OSError):
         _CLEAR.write_text("5")  # to the kernel: the high-water mark
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Memory that a tensor gives free is kept for the next one. Only glibc can be told so; elsewhere nothing is done.
+
+    Left alone it gives every large block back to the system and gets it again a page at a time, which took about a
+    tenth of the time of training a small BERT on batches of many lengths. The peak of memory is the same.
+    """
+    _set_malloc({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1})
+    try:
+        yield
+    finally:
+        # glibc no longer adapts these by itself. They are the largest that it would come to.
+        _set_malloc({_MMAP_MAX: 65_536, _MMAP_THRESHOLD: 2**25, _TRIM_THRESHOLD: 2**26})
+        _trim()
+
+
+def _set_malloc(options: dict[int, int]) -> None:
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        for option, value in options.items():
+            ctypes.CDLL(None).mallopt(option, value)
+
+
+def _trim() -> None:
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def available() -> int:

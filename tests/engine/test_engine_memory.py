@@ -1,6 +1,7 @@
 """Memory that is not enough: a real process with a real limit."""
 
 import json
+import platform
 from pathlib import Path
 
 import command_line
@@ -38,3 +39,34 @@ def test_what_to_try_is_said(tmp_path: Path) -> None:
     assert "Memory is not enough for batches of 4096 in 1 pieces. Try --accumulation 2" in answer.stdout
     assert "--batch-size 2048, or --length 64." in answer.stdout
     assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "failed"
+
+
+FREED = """
+from kerasft.engine import memory
+import contextlib, resource, sys
+import numpy as np
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for megabytes in range(40, 56):  # no block is as large as the last one
+        np.ones(megabytes << 20, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+alone = faults()
+with memory.kept():
+    faults()
+    kept = faults()
+resident = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+print(alone, kept, faults(), resident >> 20)
+"""
+
+
+def test_freed_memory_is_kept_while_training_and_given_back_afterwards() -> None:
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("only glibc can be told to keep memory")
+    answer = command_line.python("-c", FREED)
+    assert answer.code == 0, answer.stderr
+    alone, kept, after, megabytes = map(int, answer.stdout.split())
+    assert kept < alone / 10 and after > alone / 2
+    assert megabytes < 1000
