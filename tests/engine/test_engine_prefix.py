@@ -71,9 +71,11 @@ def test_training_on_kept_outputs_is_the_same_training(train: Callable[..., Trai
     assert [list(epoch) for epoch in again.history] == [list(epoch) for epoch in history]
     for one, other in zip(again.history, history, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
+    # Kept outputs come of batches that were padded differently. Where a gradient is next to nothing Adam makes a whole
+    # step of it, also of its last bits.
     for name, value in weights_of(again.directory).items():
         difference = np.frombuffer(value[3:], np.float32) - np.frombuffer(weights[name][3:], np.float32)
-        assert np.abs(difference).max() < 1e-5
+        assert np.abs(difference).max() < 5e-5
     for one, other in zip(again.predict(DATA["text"]), logits, strict=True):
         assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
