@@ -31,6 +31,8 @@ def predict(
         raise UsageError("Nothing to predict on: give texts, --input FILE, or lines on standard input.")
     loaded = kerasft.load(run)
     task = loaded.model.assembly.task
+    if draw is not None and not task.placed:
+        raise UsageError(f"--draw draws boxes, and {loaded.config['task']} finds none.")
     encoding = encoding or loaded.config["encoding"]
     if file and file.suffix == ".txt":
         source: Any = _lines(_content(file), str(file), encoding)
@@ -39,8 +41,6 @@ def predict(
     inputs = loaded.inputs(source, encoding=encoding)
     answers = loaded.answer(inputs, batch_size=batch_size)
     if draw is not None:
-        if not task.placed:
-            raise UsageError(f"--draw draws boxes, and {loaded.config['task']} finds none.")
         _draw(draw, inputs, [task.regions(answer) for answer in answers])
 
     def show() -> None:
@@ -69,10 +69,15 @@ def _draw(folder: Path, images: Any, regions: Sequence[Sequence[Any]]) -> None:
     from kerasft.files import cannot_write
     from kerasft.pictures import drawn, upright
 
+    taken: set[str] = set()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for i, some in enumerate(regions):
-            drawn(upright(images[i]), some).save(folder / f"{Path(images.name(i)).stem}.png")
+            name = Path(images.name(i)).stem
+            if name in taken:  # images of several folders may be called alike
+                name = f"{name}-{i + 1}"
+            taken.add(name)
+            drawn(upright(images[i]), some).save(folder / f"{name}.png")
     except OSError as error:
         raise cannot_write(folder, error) from error
 

@@ -71,9 +71,11 @@ def check(
         target_column=target_column,
         target_names=made.target_names,
     )
-    parts = []
+    parts, said = [], {}
     for name, examples in read.items():
-        own, _ = data.columns_of_part(examples, columns, modality=spec.modality, target_names=made.target_names)
+        own, said[name] = data.columns_of_part(
+            examples, columns, modality=spec.modality, target_names=made.target_names
+        )
         parts.append(prepare.part_of(name, examples, own, spec.modality))
     problems = {part.name: prepare.problems_of(part, made) for part in parts}
     sound = [part for part in parts if not problems[part.name]]
@@ -91,7 +93,7 @@ def check(
             examples=len(part),
             counts=dict(made.counts(part.targets)) if part in sound else {},
             problems=problems[part.name],
-            oddities=part.oddities,
+            oddities=[*said[part.name], *part.oddities],
             seen=[part.examples.where(int(i)) for i in seen.get(part.name, ())],
             repeated=len(prepare.repeated(part)),
         )

@@ -1,6 +1,7 @@
 """Detection from files to an exported model, on tiny weights."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -78,6 +79,12 @@ def test_drawn_answers(run, folder, tmp_path, cli):
         np.asarray(Image.open(path).convert("RGB")) for path in (tmp_path / "drawn/0.png", folder / "0.png")
     )
     assert drawn.shape == plain.shape and not np.array_equal(drawn, plain)
+
+    (tmp_path / "other").mkdir()
+    shutil.copy(folder / "1.png", tmp_path / "other/0.png")
+    answer = cli("predict", run.directory, folder / "0.png", tmp_path / "other/0.png", "--draw", tmp_path / "both")
+    assert answer.code == 0, answer.stderr
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"0.png", "0-2.png"}
 
 
 def test_the_export_answers_as_python_does(run, tmp_path):

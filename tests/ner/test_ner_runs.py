@@ -215,6 +215,12 @@ def test_data_check_counts_and_names_by_file_and_line(folder, tmp_path, cli):
     assert f"{bad}:4: 'castle' at 0-3" in found["test"]["problems"][1]
     assert f"{bad}:1, word 1 'xav': I-person at the beginning" in found["test"]["oddities"][0]
     assert found["test"]["seen"] == [f"{bad}:6"]
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"text": "xav met", "entities": [{"start": 0, "end": 3, "label": "person"}]}))
+    answer = cli("data", "check", "--backbone", "bert/tiny", "--task", "ner", "--train", folder / "train.conll",
+                 "--test", other, "--json")  # fmt: skip
+    assert answer.code == 0
+    assert "read its columns 'text' and 'entities'" in answer.json["test"]["oddities"][0]
     answer = cli("data", "check", "--backbone", "bert/tiny", "--task", "ner", "--train", folder / "train.conll")
     assert answer.code == 0 and "300 examples" in answer.stdout and "person" in answer.stdout
 
