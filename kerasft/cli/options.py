@@ -69,6 +69,11 @@ training = _group(
         help="Random changes to training images: crop, flip, colour, randaugment, erasing, mixup, cutmix; for boxes "
         "mosaic, crop, flip, colour; repeatable.",
     ),
+    click.option(
+        "--views",
+        type=int,
+        help="Augmented copies of each image for which outputs of frozen layers are kept.  [default: 0, all anew]",
+    ),
     click.option("--cache-gigabytes", type=float, help="Disk for outputs of frozen layers; 0 for none.  [default: 8]"),
 )
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from kerasft.engine.mosaic import mosaic
+from kerasft.task import Task
 
 _RANGE = (0, 255)
 _GREY = 114.0  # behind an image that is made smaller
@@ -113,6 +114,28 @@ class Augmentation:
             changes = layer.get_random_transformation(images, training=True)
             images = tf.clip_by_value(layer.transform_images(images, changes, training=True), *_RANGE)
         return tf.ensure_shape(images, shape), affine, targets
+
+
+def changed(
+    augmentation: Augmentation,
+    task: Task,
+    inputs: Mapping[str, tf.Tensor],
+    alignment: Mapping[str, tf.Tensor],
+    targets: tf.Tensor | tf.RaggedTensor,
+    seed: tf.Tensor,
+) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], tf.Tensor | tf.RaggedTensor]:
+    """A batch as `Encodings.gather` gives it, with its encoded targets, augmented.
+
+    Returns:
+        Inputs, alignment and targets. Places are still to be aligned, by the alignment that moved with them; other
+        targets are aligned.
+    """
+    images = inputs["images"]
+    if task.placed:
+        images, affine, targets = augmentation.move(images, alignment["affine"], targets, seed)
+        return {**inputs, "images": images}, {**alignment, "affine": affine}, targets
+    images, targets = augmentation(images, task.align(targets, alignment), seed)
+    return {**inputs, "images": images}, dict(alignment), targets
 
 
 def _then(affine: tf.Tensor | tf.RaggedTensor, factor: tf.Tensor, shift: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:

@@ -157,7 +157,8 @@ class _Estimator:
 
         No bytes if they are more than may be kept; no seconds if an earlier phase has kept them.
         """
-        passes = [Pass(cut, encodings) for encodings in self._feed.encodings.values()]
+        inputs = list(self._feed.frozen_inputs().values())
+        passes = [Pass(cut, some) for some in inputs]
         size = sum(frozen.size for frozen in passes)
         if any(frozen.size > self._settings.cache_gigabytes * 1e9 for frozen in passes):
             self._tell("The frozen layers would be computed anew in every epoch: cache_gigabytes is too small.")
@@ -167,7 +168,7 @@ class _Estimator:
             return size, 0.0, 0
         self._kept.add(key)
         start = time.perf_counter()
-        prefix.identity(self._model, cut, next(iter(self._feed.encodings.values())), passes[0])
+        prefix.identity(self._model, cut, inputs[0], passes[0])
         seconds = (time.perf_counter() - start) * len(passes)
         for frozen in passes:
             shards = [

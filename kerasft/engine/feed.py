@@ -1,7 +1,7 @@
 """What the model of a run is fed with: encoded once, in planned batches, from its frozen part on where there is one."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from kerasft import augmentations, keras_private
 from kerasft.assets.cache import cache_dir
 from kerasft.engine import prefix
 from kerasft.engine.augment import Augmentation
-from kerasft.engine.pipeline import Batches
+from kerasft.engine.pipeline import Batches, target_tensor
 from kerasft.engine.plan import BatchPlan
 from kerasft.engine.prefix import Features
 from kerasft.engine.prepare import Part, Prepared
 from kerasft.engine.settings import Settings
 from kerasft.engine.store import Store, StoreError
+from kerasft.engine.views import Inputs, Views
 from kerasft.errors import UsageError
 from kerasft.model import Split, TrainedModel
 
@@ -58,6 +59,7 @@ class Feed:
         self._made: dict[tuple[str, bool], Batches] = {}
         augmentations.check(settings.augment, placed=self._task.placed)
         self._augmentation = Augmentation(settings.augment, self._task.mix) if settings.augment else None
+        self._views: Views | None = None
 
     @property
     def cached(self) -> bool:
@@ -82,8 +84,8 @@ class Feed:
             return
         found: dict[str, Features] = {}
         try:
-            for name, encodings in self.encodings.items():
-                found[name] = prefix.compute(self._model, split, encodings, self._store, tell, progress)
+            for name, inputs in self.frozen_inputs().items():
+                found[name] = prefix.compute(self._model, split, inputs, self._store, tell, progress)
         except StoreError as error:
             tell(f"The frozen layers are computed anew in every epoch: {error}")
             return
@@ -94,8 +96,10 @@ class Feed:
         """The model cut where outputs of its frozen part are to be kept; None if that saves nothing or cannot be."""
         split = self._model.split
         if split is None or not self._store.limit or not prefix.is_worth_it(split):
+            if self._settings.views:
+                tell("Images are augmented anew in every epoch: no frozen layers whose outputs are worth keeping.")
             return None
-        if self._settings.augment:
+        if self._settings.augment and not self._settings.views:
             tell("The frozen layers are computed anew in every epoch: images are augmented.")
             return None
         if keras_private.is_multi_worker(self._strategy):
@@ -104,6 +108,20 @@ class Feed:
             tell(f"The frozen layers are computed anew in every epoch: {reason}.")
             return None
         return split
+
+    def frozen_inputs(self) -> Mapping[str, Inputs]:
+        """What the frozen part is computed for, by part: the examples, or augmented copies of them."""
+        if self._augmentation is not None and self._views is None:
+            encodings = self.encodings[self._train.name]
+            targets = target_tensor(encodings.of_examples(self._train.encoded))
+            settings = self._settings
+            self._views = Views(
+                *(encodings, self._task, targets, self._augmentation),
+                strengths=settings.augment,
+                count=settings.views,
+                seed=settings.seed,
+            )
+        return {**self.encodings, **({self._train.name: self._views} if self._views else {})}
 
     def train(self, epochs: range, step: int = 0) -> Any:
         """Batches of these epochs, of the first from `step` on; spread over replicas if there are several."""
@@ -154,7 +172,8 @@ class Feed:
             augmentation = self._augmentation if part is self._train else None
             encodings = self.encodings[part.name]
             targets = encodings.of_examples(part.encoded)
-            self._made[key] = Batches(encodings, self._task, targets, plan, table, augmentation)
+            views = self._views if augmentation else None
+            self._made[key] = Batches(encodings, self._task, targets, plan, table, augmentation, views)
         return self._made[key]
 
     def _plan(self, part: Part, seed: int | None = None, classes: np.ndarray | None = None) -> BatchPlan:
@@ -190,17 +209,18 @@ class Feed:
 
     def _describe(self, weights: int) -> str:
         found = self._features.values()
-        examples = sum(len(encodings) for encodings in self.encodings.values())
+        examples = sum(len(inputs) for inputs in self.frozen_inputs().values())
         computed = sum(features.computed for features in found)
         size = sum(features.size for features in found)
         how = "were computed before" if not computed else "are computed once"
         if 0 < computed < examples:
             how = f"were computed before for all but {computed:,}"
+        copies = f", {self._views.count} augmented copies of each training image among them," if self._views else ""
         notes = {features.note for features in found if features.note}
         return " ".join(
             [
-                f"The outputs of the frozen layers for {examples:,} examples {how} and kept ({_megabytes(size)} in the "
-                f"cache): an epoch leaves out {weights:,} weights.",
+                f"The outputs of the frozen layers for {examples:,} examples{copies} {how} and kept "
+                f"({_megabytes(size)} in the cache): an epoch leaves out {weights:,} weights.",
                 *sorted(notes),
             ]
         )

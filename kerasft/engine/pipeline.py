@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasft.engine.augment import Augmentation
+from kerasft.engine.augment import Augmentation, changed
 from kerasft.engine.encode import Encodings
 from kerasft.engine.plan import BatchPlan, shards
 from kerasft.engine.table import Table
+from kerasft.engine.views import Views
 from kerasft.task import Task
 
 # Batches made ready ahead of the training step: one in use, one waiting.
@@ -32,6 +33,7 @@ class Batches:
         features: outputs of the model's frozen part for these examples. They then take the place of its inputs, as a
             tuple in the order of their columns.
         augmentation: changes images at random; the draws depend on the plan's seed, the epoch and the batch.
+        views: of which `features` are, if not of the examples as they are.
     """
 
     def __init__(
@@ -42,13 +44,15 @@ class Batches:
         plan: BatchPlan,
         features: Table | None = None,
         augmentation: Augmentation | None = None,
+        views: Views | None = None,
     ):
         self._encodings = encodings
         self._task = task
-        self._targets = _tensor(targets)
+        self._targets = target_tensor(targets)
         self._plan = plan
         self._features = features
         self._augmentation = augmentation
+        self._views = views
         self._now = range(1), 0  # epochs and step that `dataset` was last asked for
 
     def dataset(self, epochs: range = range(1), step: int = 0) -> tf.data.Dataset:
@@ -111,14 +115,17 @@ class Batches:
     def _gathered(self, epochs: _Epochs) -> tf.data.Dataset:
         def gather(row: tf.Tensor, size: tf.Tensor, length: tf.Tensor, seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
             index = row[:size]
+            if self._features is not None and self._views is not None:
+                rows = self._views.rows(index, epoch=seed[1] // (1 << 32))
+                return tuple(self._features.gather(rows, length).values()), self._views.targets(rows)
             inputs, alignment = self._encodings.gather(index, length)
-            targets, augmentation = tf.gather(self._targets, index), self._augmentation
-            if augmentation is not None and self._task.placed:
-                moved = augmentation.move(inputs["images"], alignment["affine"], targets, seed)
-                inputs["images"], alignment["affine"], targets = moved
-            targets = self._task.align(targets, alignment)
-            if augmentation is not None and not self._task.placed:
-                inputs["images"], targets = augmentation(inputs["images"], targets, seed)
+            targets = tf.gather(self._targets, index)
+            if self._augmentation is not None:
+                inputs, alignment, targets = changed(
+                    self._augmentation, self._task, inputs, alignment, targets, seed
+                )
+            if self._augmentation is None or self._task.placed:
+                targets = self._task.align(targets, alignment)
             if self._features is None:
                 return inputs, targets
             return tuple(self._features.gather(index, length).values()), targets
@@ -134,7 +141,8 @@ class Batches:
         return rows.map(gather, num_parallel_calls=1).prefetch(_PREFETCH).with_options(options)
 
 
-def _tensor(targets: np.ndarray) -> tf.Tensor | tf.RaggedTensor:
+def target_tensor(targets: np.ndarray) -> tf.Tensor | tf.RaggedTensor:
+    """Encoded targets, ragged where they are arrays that differ in length."""
     if targets.dtype != object:
         return tf.constant(targets)
     lengths = np.array([len(rows) for rows in targets], np.int64)

@@ -4,19 +4,22 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasft import keras_private
-from kerasft.engine.encode import Encodings
 from kerasft.engine.plan import BatchPlan
 from kerasft.engine.store import LENGTHS, Column, Store
 from kerasft.engine.table import Table
 from kerasft.model import Split, TrainedModel
 
-_BATCH = 32  # examples computed at a time
+if TYPE_CHECKING:
+    from kerasft.engine.views import Inputs
+
+BATCH = 32  # examples computed at a time
 _SHARD, _SHARD_BYTES = 4096, 1 << 27  # examples, and bytes, in memory until they are written
 _PROBES = 8
 # A frozen part that multiplies less per byte of its output is computed as fast as its output is read.
@@ -56,7 +59,7 @@ def obstacle(split: Split) -> str:
 def compute(
     model: TrainedModel,
     split: Split,
-    encodings: Encodings,
+    inputs: "Inputs",
     store: Store,
     tell: Callable[[str], None],
     progress: Callable[[int, int], None],
@@ -69,7 +72,7 @@ def compute(
     Args:
         model: whose part it is.
         split: the model cut where its frozen part ends.
-        encodings: of the examples.
+        inputs: all examples, or augmented copies of them.
         store: keeps them.
         tell: takes what the user should know while waiting, one line each.
         progress: is called with examples done and to do.
@@ -77,9 +80,9 @@ def compute(
     Raises:
         StoreError: they cannot be kept, and the message says why.
     """
-    frozen = Pass(split, encodings)
-    examples = len(encodings)
-    key = identity(model, split, encodings, frozen)
+    frozen = Pass(split, inputs)
+    examples = len(inputs)
+    key = identity(model, split, inputs, frozen)
 
     def rows(some: range) -> Mapping[str, np.ndarray]:
         found = frozen.rows(some)
@@ -98,12 +101,12 @@ def compute(
     return Features(frozen.table(kept.arrays), kept.computed, frozen.size, kept.note)
 
 
-def identity(model: TrainedModel, split: Split, encodings: Encodings, frozen: "Pass") -> dict[str, str]:
+def identity(model: TrainedModel, split: Split, inputs: "Inputs", frozen: "Pass") -> dict[str, str]:
     """What the outputs of the frozen part depend on."""
     return {
         "backbone": model.assembly.spec.name,
         "weights": _digest({str(i): weight.numpy() for i, weight in enumerate(split.prefix.weights)}),
-        "inputs": encodings.digest(),
+        "inputs": inputs.digest(),
         "probe": _digest(frozen.rows(range(min(_PROBES, frozen.examples)))),
     }
 
@@ -117,12 +120,12 @@ class Pass:
         shard: examples whose outputs are in memory until they are written.
     """
 
-    def __init__(self, split: Split, encodings: Encodings):
-        self.examples = len(encodings)
-        self._lengths, self._limit = encodings.lengths, encodings.limit
+    def __init__(self, split: Split, inputs: "Inputs"):
+        self.examples = len(inputs)
+        self._lengths, self._limit = inputs.lengths, inputs.limit
         spec = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
         self._forward = tf.function(
-            lambda index, length: keras.tree.flatten(split.prefix(encodings.gather(index, length)[0], training=False)),
+            lambda index, length: keras.tree.flatten(split.prefix(inputs.gather(index, length)[0], training=False)),
             input_signature=spec,
             autograph=False,
         )
@@ -130,14 +133,15 @@ class Pass:
         self.ragged = frozenset(column.name for column in self._outputs if column.ragged)
         own = [Column(name=LENGTHS, dtype="int64", shape=())] if self.ragged else []
         self.columns = [*self._outputs, *own]
-        rows = {False: len(encodings), True: 0 if self._lengths is None else int(self._lengths.sum())}
+        rows = {False: len(inputs), True: 0 if self._lengths is None else int(self._lengths.sum())}
         self.size = sum(rows[c.ragged] * math.prod(c.shape) * tf.as_dtype(c.dtype).size for c in self.columns)
-        self.shard = min(_SHARD, max(_BATCH, _SHARD_BYTES * len(encodings) // max(1, self.size)))
+        shard = min(_SHARD, _SHARD_BYTES * len(inputs) // max(1, self.size))
+        self.shard = max(1, shard // BATCH) * BATCH  # so that batches are the same in whichever shards
 
     def plan(self, examples: range) -> BatchPlan:
         """The batches, of similar length, in which `rows` computes these examples."""
         lengths = None if self._lengths is None else self._lengths[examples.start : examples.stop]
-        return BatchPlan(examples=len(examples), batch_size=_BATCH, lengths=lengths, limit=self._limit)
+        return BatchPlan(examples=len(examples), batch_size=BATCH, lengths=lengths, limit=self._limit)
 
     def outputs(self, index: np.ndarray, length: int) -> list[tf.Tensor]:
         """Of one batch, padded to `length` tokens."""

@@ -15,7 +15,7 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 _PLAIN = (
     "batch_size", "accumulation", "seed", "monitor", "early_stopping", "checkpoint_steps", "checkpoint_minutes",
-    "precision", "batch_tokens", "balance", "cache_gigabytes", "augment",
+    "precision", "batch_tokens", "balance", "cache_gigabytes", "augment", "views",
 )  # fmt: skip
 _OPTIONAL = ("early_stopping", "checkpoint_steps", "batch_tokens")
 
@@ -39,6 +39,7 @@ class Settings:
     balance: bool
     cache_gigabytes: float
     augment: Mapping[str, float]
+    views: int
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":
@@ -86,6 +87,13 @@ def _check(values: Mapping[str, Any]) -> None:
     size = values["cache_gigabytes"]
     if not (is_number(size) and 0 <= size < math.inf):
         wrong.append(f"cache_gigabytes must be 0 or above. Received: {size!r}")
+    views = values["views"]
+    if not is_whole(views) or views < 0:
+        wrong.append(f"views must be a whole number from 0. Received: {views!r}")
+    elif views and not values["augment"]:
+        wrong.append(f"views are augmented copies of images, and need augment. Received: views={views}, no augment")
+    elif views and size == 0:
+        wrong.append(f"views are kept in the cache. Received: views={views}, cache_gigabytes=0")
     if not isinstance(values["balance"], bool):
         wrong.append(f"balance must be true or false. Received: {values['balance']!r}")
     if not is_whole(values["seed"]) or not 0 <= values["seed"] < 2**32:

@@ -48,6 +48,7 @@ def finetune(
     balance: bool = False,
     cache_gigabytes: float = 8.0,
     augment: Mapping[str, float] | Sequence[str] | None = None,
+    views: int = 0,
     monitor: str | None = None,
     early_stopping: int | None = None,
     checkpoint_steps: int | None = None,
@@ -99,7 +100,9 @@ def finetune(
         cache_gigabytes: most disk space for the outputs of frozen layers, of all runs together; they are computed once
             instead of in every epoch. 0 keeps none.
         augment: random changes to training images: names, as in ``["flip", "crop=0.3"]``, or strengths by name; see
-            `kerasft.augmentations.KINDS`. Frozen layers are then computed in every epoch.
+            `kerasft.augmentations.KINDS`. Frozen layers are then computed in every epoch, unless there are `views`.
+        views: keep the outputs of frozen layers for so many augmented copies of each training image, of which every
+            epoch takes the next, instead of augmenting and computing anew in every epoch.
         monitor: metric that chooses the best epoch, for example ``"val_loss"``; by default the task's own.
         early_stopping: end a phase after so many epochs without a better value of it.
         checkpoint_steps: updates between checkpoints for `resume`.

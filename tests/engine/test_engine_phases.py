@@ -224,8 +224,8 @@ class TestLora:
 CONFIG: Mapping[str, Any] = {
     "phases": [{"train": "all"}], "batch_size": 8, "accumulation": 1, "seed": 0, "optimizer": "adamw",
     "weight_decay": 0.01, "clip_norm": 1.0, "ema": None, "lora": None, "precision": "float32", "monitor": None,
-    "batch_tokens": None, "balance": False, "cache_gigabytes": 8.0,
-    "augment": None, "early_stopping": None, "checkpoint_steps": None, "checkpoint_minutes": 10.0, "tensorboard": False,
+    "batch_tokens": None, "balance": False, "cache_gigabytes": 8.0, "augment": None, "views": 0,
+    "early_stopping": None, "checkpoint_steps": None, "checkpoint_minutes": 10.0, "tensorboard": False,
 }  # fmt: skip
 
 

@@ -69,6 +69,7 @@ def test_the_config_is_resolved(trained: Trained) -> None:
         "balance": False,
         "cache_gigabytes": 8.0,
         "augment": {},
+        "views": 0,
     }
 
 
