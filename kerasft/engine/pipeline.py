@@ -121,9 +121,7 @@ class Batches:
             inputs, alignment = self._encodings.gather(index, length)
             targets = tf.gather(self._targets, index)
             if self._augmentation is not None:
-                inputs, alignment, targets = changed(
-                    self._augmentation, self._task, inputs, alignment, targets, seed
-                )
+                inputs, alignment, targets = changed(self._augmentation, self._task, inputs, alignment, targets, seed)
             if self._augmentation is None or self._task.placed:
                 targets = self._task.align(targets, alignment)
             if self._features is None:
