@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kerasft.errors import DataError
@@ -25,9 +25,17 @@ class Span(NamedTuple):
     label: str
 
 
+class Entities(list[Span]):
+    """The entities of a text of so many words."""
+
+    def __init__(self, spans: Iterable[Span] = (), words: int = 0):
+        super().__init__(spans)
+        self.words = words
+
+
 def spans(
     inputs: Sequence[Any], targets: Sequence[Any], where: Where, names: Sequence[str] = ()
-) -> tuple[list[list[Span]], list[str]]:
+) -> tuple[list[Entities], list[str]]:
     """The entities of each text, in order and apart from each other, and what is odd about them, one line each.
 
     Args:
@@ -52,7 +60,7 @@ def spans(
         try:
             of_one = _of_words if tagged and isinstance(target, (list, tuple)) else _of_text
             located, oddities = of_one(text, target, iob1)
-            found.append(located)
+            found.append(Entities(located, len(text.split() if isinstance(text, str) else text)))
             odd += [f"{where(i)}{oddity}" for oddity in oddities]
         except _WrongError as error:
             problems += [f"{where(i)}{problem}" for problem in error.problems]

@@ -12,7 +12,7 @@ from kerasft import Task
 from kerasft.errors import DataError, UnknownNameError, UsageError
 from kerasft.task import Evaluation, Mark, Where
 from kerasft_ner import decoding, labels, locate, scores, words
-from kerasft_ner.locate import Span
+from kerasft_ner.locate import Entities, Span
 from kerasft_ner.loss import TokenLoss
 from kerasft_ner.metric import EntityF1
 
@@ -28,6 +28,7 @@ class NamedEntities(Task):
         subwords: ``"first"`` labels the first token of every word and asks it alone, as BERT's authors did (Devlin et
             al. 2018, section 5.3); ``"all"`` labels all of them, and asks the first.
         dropout: rate before the head while training, a fraction of 1.
+        words: in the mean text of the training data; learned from them, it scales the loss.
 
     Raises:
         UsageError: an option is out of range.
@@ -44,9 +45,12 @@ class NamedEntities(Task):
         names: Sequence[str] = (),
         subwords: str = "first",
         dropout: float = 0.1,
+        words: float = 1.0,
     ):
         if not 0.0 <= dropout < 1.0:
             raise UsageError(f"dropout must be from 0 to below 1. Received: {dropout}")
+        if not words > 0:
+            raise UsageError(f"words must be above 0. Received: {words}")
         if subwords not in SUBWORDS:
             raise UnknownNameError("way to label subwords", subwords, SUBWORDS)
         for option, value in (("labels", labels), ("names", names)):
@@ -56,14 +60,21 @@ class NamedEntities(Task):
         self.names = list(names)
         self.subwords = subwords
         self.dropout = dropout
+        self.words = words
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
-        return {"labels": self.labels, "names": self.names, "subwords": self.subwords, "dropout": self.dropout}
+        return {
+            "labels": self.labels,
+            "names": self.names,
+            "subwords": self.subwords,
+            "dropout": self.dropout,
+            "words": self.words,
+        }
 
     def locate(
         self, inputs: Sequence[Any], targets: Sequence[Any], where: Where
-    ) -> tuple[list[list[Span]], Sequence[str]]:
+    ) -> tuple[list[Entities], Sequence[str]]:
         """Spans of characters."""
         return locate.spans(inputs, targets, where, self.names)
 
@@ -71,12 +82,13 @@ class NamedEntities(Task):
         """Entities of each label, the most frequent first."""
         return dict(Counter(span.label for spans in targets for span in spans).most_common())
 
-    def adapt(self, targets: Sequence[Sequence[Span]], where: Where) -> None:
-        """Takes the labels from the training data, unless they were given."""
+    def adapt(self, targets: Sequence[Entities], where: Where) -> None:
+        """Takes the labels from the training data, unless they were given, and counts words."""
         found = self.counts(targets)
         if not found:
             raise DataError(f"There is no entity in {len(targets)} training texts: nothing to learn from.")
         self.labels = self.labels or sorted(found)
+        self.words = sum(entities.words for entities in targets) / len(targets)
 
     def encode(self, targets: Sequence[Sequence[Span]], where: Where) -> np.ndarray:
         """For each text int32 of shape ``(spans, 3)``: first character, last character + 1, label."""
@@ -114,8 +126,8 @@ class NamedEntities(Task):
         return keras.layers.Dense(labels.width(len(self.labels)), dtype="float32", name="logits")(x)
 
     def loss(self) -> keras.losses.Loss:
-        """Cross-entropy, the mean over the tokens of a batch that are looked at."""
-        return TokenLoss()
+        """Cross-entropy of the tokens that are looked at."""
+        return TokenLoss(self.words)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """F1 of entities."""

@@ -137,14 +137,17 @@ def test_labels_of_subwords():
     assert every.tolist() == [-1, 3, *[4] * (tokens - 1), 0, 0, 0, -1]
 
 
-def test_the_loss_is_the_mean_over_all_tokens_that_are_looked_at():
+def test_every_token_that_is_looked_at_counts_the_same_in_the_loss():
     dice = np.random.default_rng(0)
     truth = np.array([[0, 2, -1, -1], [-1, 1, 2, 0], [-1, -1, -1, -1]], np.int32)
     logits = dice.normal(size=(3, 4, 3)).astype(np.float32)
     log = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     kept = truth >= 0
-    expected = -log[kept][np.arange(kept.sum()), truth[kept]].mean()
-    assert float(TokenLoss()(truth, logits)) == pytest.approx(expected, rel=1e-5)
+    losses = -log[kept][np.arange(kept.sum()), truth[kept]]
+    loss = TokenLoss(words=2.5)
+    assert float(loss(truth, logits)) == pytest.approx(losses.sum() / 3 / 2.5, rel=1e-5)
+    parts = [float(loss(truth[[i]], logits[[i]])) for i in range(3)]
+    assert float(loss(truth, logits)) == pytest.approx(np.mean(parts), rel=1e-5)  # of a batch in pieces, too
 
 
 def python_entities(tags):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from kerasft.errors import DataError
+from kerasft.errors import DataError, UsageError
 from kerasft_ner import tags
 from kerasft_ner.locate import Span, spans
+from kerasft_ner.task import NamedEntities
 
 
 def where(i):
@@ -111,3 +112,13 @@ def test_all_problems_are_named_at_once():
     with pytest.raises(DataError, match="3 entities do not fit") as error:
         located([["a"], ["b", "c"], ["d"]], [["X"], ["O"], ["Y"]])
     assert [problem[:6] for problem in error.value.problems] == ["data:1", "data:2", "data:3"]
+
+
+def test_the_words_of_the_mean_training_text_are_learned():
+    task = NamedEntities()
+    of_words, _ = task.locate([["Ada", "Lovelace", "met", "him"]], [["B-PER", "I-PER", "O", "O"]], where)
+    of_text, _ = task.locate(["no  one\there"], [[]], where)
+    task.adapt([*of_words, *of_text], where)
+    assert task.words == task.get_config()["words"] == 3.5
+    with pytest.raises(UsageError, match="words must be above 0"):
+        NamedEntities(words=0)
