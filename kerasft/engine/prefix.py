@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 BATCH = 32  # examples computed at a time
 _SHARD, _SHARD_BYTES = 4096, 1 << 27  # examples, and bytes, in memory until they are written
 _PROBES = 8
+_WORKERS = 2
 # A frozen part that multiplies less per byte of its output is computed as fast as its output is read.
 _WORTH = 4.0
 
@@ -143,9 +145,18 @@ class Pass:
         lengths = None if self._lengths is None else self._lengths[examples.start : examples.stop]
         return BatchPlan(examples=len(examples), batch_size=BATCH, lengths=lengths, limit=self._limit)
 
-    def outputs(self, index: np.ndarray, length: int) -> list[tf.Tensor]:
-        """Of one batch, padded to `length` tokens."""
-        return self._forward(tf.constant(index), tf.constant(length, tf.int64))
+    def outputs(self, batches: Iterable[np.ndarray], length: Callable[[np.ndarray], int]) -> Iterator[list[np.ndarray]]:
+        """Of one batch after the other, padded to `length` tokens.
+
+        Two are computed at a time: norms and activations leave a core idle, which then multiplies for the other one.
+        """
+
+        def one(index: np.ndarray) -> list[np.ndarray]:
+            found = self._forward(tf.constant(index), tf.constant(length(index), tf.int64))
+            return [tensor.numpy() for tensor in found]
+
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            yield from pool.map(one, batches)
 
     def table(self, arrays: Mapping[str, np.ndarray]) -> Table:
         """What `rows` gave for all examples, to gather batches from."""
@@ -161,13 +172,15 @@ class Pass:
             c.name: np.empty((ends[-1] if c.ragged else len(examples), *c.shape), tf.as_dtype(c.dtype).as_numpy_dtype)
             for c in self._outputs
         }
-        for index in plan.batches(0):
-            batch = self.outputs(index + examples.start, plan.length(index))
+        batches = list(plan.batches(0))
+        absolute = (index + examples.start for index in batches)
+        computed = self.outputs(absolute, lambda index: plan.length(index - examples.start))
+        for index, batch in zip(batches, computed, strict=True):
             for (name, rows), values in zip(found.items(), batch, strict=True):
                 if name not in self.ragged:
-                    rows[index] = values.numpy()
+                    rows[index] = values
                     continue
-                for i, row in zip(index, values.numpy(), strict=True):
+                for i, row in zip(index, values, strict=True):
                     rows[ends[i] - counts[i] : ends[i]] = row[: counts[i]]
         return {**found, LENGTHS: counts} if self.ragged else found
 
