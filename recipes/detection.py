@@ -26,7 +26,8 @@ class Config:
     learning_rate: float = 1e-3
     train_groups: str = "head"  # or top2, all: what trains
     batch_size: int = 8
-    augment: tuple[str, ...] = ()  # such as flip, crop and colour; then features are computed in every epoch
+    augment: tuple[str, ...] = ()  # such as flip, crop and colour; then features are computed in every epoch,
+    views: int = 0  # unless so many augmented copies of each image are kept
     seed: int = 0
 
 
@@ -43,6 +44,7 @@ def main(cfg: Config) -> kerasft.Run:
         phases=[kerasft.Phase(cfg.train_groups, cfg.epochs, cfg.learning_rate)],
         batch_size=cfg.batch_size,
         augment=cfg.augment,
+        views=cfg.views,
         seed=cfg.seed,
     )
     run.report.print()
