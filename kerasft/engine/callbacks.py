@@ -1,18 +1,15 @@
 """Keras callbacks of every run. They hear of all its phases as one training; see `relay`."""
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from kerasft import freezing, phases
-from kerasft.engine import weights
+from kerasft import phases
 from kerasft.engine.directory import RunDirectory
 from kerasft.errors import KerasftError
 from kerasft.freezing import Frozen
@@ -98,91 +95,6 @@ class History(keras.callbacks.Callback):
         """Writes what there is. Call it before somebody reads the file: epochs of a head last milliseconds."""
         self._directory.write("history", self._records)
         self._written = time.monotonic()
-
-
-class BestWeights(keras.callbacks.Callback):
-    """Keeps the weights of the best epoch by one metric; of the last epoch when nothing was monitored.
-
-    Keras's ModelCheckpoint writes in place, so that a crash while saving loses the best weights there were.
-
-    Args:
-        directory: of the run.
-        monitor: name of the metric.
-        mode: ``"max"`` or ``"min"``.
-        every: seconds that must have passed since weights were last written; until then the best are held in memory.
-            Epochs of a head last milliseconds, and files of a whole model half a second.
-    """
-
-    def __init__(self, directory: RunDirectory, monitor: str, mode: str, every: float = 0.0):
-        super().__init__()
-        self._directory = directory
-        self._every = every
-        self._written = -math.inf  # the first is written at once: a full disk is noticed early
-        self._held: list[np.ndarray] = []
-        self._on_disk = 0  # the epoch whose weights are; 0 for none
-        self._monitor = monitor
-        self._sign = 1.0 if mode == "max" else -1.0
-        self._best: float | None = None
-        self._epoch = 0
-
-    def get_state(self) -> dict[str, Any]:
-        """The best there was."""
-        return {"best": self._best, "epoch": self._epoch}
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `get_state`."""
-        self._best, self._epoch = state["best"], state["epoch"]
-        self._on_disk = self._epoch
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves if this epoch is better than every one before."""
-        value = (logs or {}).get(self._monitor)
-        score = float(epoch) if value is None else self._sign * float(value)
-        if self._best is None or score > self._best:
-            # Without validation nothing else would notice what the last update of an epoch did.
-            spoilt = [v.path for v in self.model.trainable_variables if not np.isfinite(v.numpy()).all()]
-            if spoilt:
-                raise KerasftError(
-                    f"{spoilt[0]} became infinite or not a number by the end of epoch {epoch + 1}; nothing of this "
-                    "epoch was kept. Try a smaller learning rate."
-                )
-            if time.monotonic() - self._written >= self._every:
-                self._save()
-                self._on_disk = epoch + 1
-            else:
-                with averaged(self.model):
-                    self._held = [variable.numpy() for variable in freezing.changing(self.model)]
-            self._best, self._epoch = score, epoch + 1
-
-    def flush(self) -> None:
-        """Writes what is held in memory. Call it before other weights may change, and before a checkpoint."""
-        if not self._held:
-            return
-        variables = freezing.changing(self.model)
-        now = [variable.numpy() for variable in variables]
-        _assign(variables, self._held)
-        try:
-            self._write()
-            self._on_disk = self._epoch
-        finally:
-            _assign(variables, now)
-
-    def keep(self) -> str:
-        """Saves the weights as they are if no epoch has ended yet; says in words what is kept."""
-        if self._on_disk:
-            return f"the best weights so far, of epoch {self._on_disk}"
-        self._save()
-        return "the weights as they were in the first epoch"
-
-    def _save(self) -> None:
-        with averaged(self.model):
-            self._write()
-
-    def _write(self) -> None:
-        if self._directory.writes:
-            weights.save(self.model, self._directory.best_weights)
-            weights.save_adapters(self.model, self._directory.adapters)
-        self._held, self._written = [], time.monotonic()
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -280,41 +192,6 @@ class StopAtNaN(keras.callbacks.Callback):
 def not_finite(what: str, examples: Callable[[int, int], str], epoch: int, batch: int) -> KerasftError:
     """`what` happened after a batch, with its examples named."""
     return KerasftError(f"{what} Try a smaller learning rate. The batch: {examples(epoch, batch)}.")
-
-
-class Average(keras.callbacks.Callback):
-    """Validates the moving average of the weights in place of the weights."""
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Takes the average."""
-        _swap(self.model)
-
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Takes the weights back."""
-        _swap(self.model)
-
-
-@contextlib.contextmanager
-def averaged(model: keras.Model) -> Iterator[None]:
-    """The model with the moving average of its weights, if its optimizer keeps one."""
-    _swap(model)
-    try:
-        yield
-    finally:
-        _swap(model)
-
-
-def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _swap(model: keras.Model) -> None:
-    averages = getattr(getattr(model, "optimizer", None), "averages", ())
-    for variable, average in zip(model.trainable_variables if averages else (), averages, strict=True):
-        value = variable.numpy()
-        variable.assign(average)
-        average.assign(value)
 
 
 class TensorBoard(keras.callbacks.TensorBoard):

@@ -1,4 +1,4 @@
-"""Memory of this process, as the system counts it."""
+"""Memory of this process: what the system counts, what is kept, and what to do when it is not enough."""
 
 import contextlib
 import ctypes
@@ -7,6 +7,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerasft.errors import KerasftError
+
+if TYPE_CHECKING:
+    from kerasft.engine.settings import Settings
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 # Options of glibc's `mallopt`, from its malloc.h.
@@ -64,6 +70,31 @@ def _set_malloc(options: dict[int, int]) -> None:
 def _trim() -> None:
     with contextlib.suppress(OSError, AttributeError, TypeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextlib.contextmanager
+def shortage_named(settings: "Settings", length: int | None = None) -> Iterator[None]:
+    """Where memory is not enough, says what would need less.
+
+    Raises:
+        KerasftError: instead of the error of TensorFlow or of Python.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        pieces = min(settings.batch_size, 2 * settings.accumulation)
+        advice = []
+        if pieces > settings.accumulation:
+            advice.append(f"--accumulation {pieces} (less at a time)")
+        if settings.batch_size > 1:
+            advice.append(f"--batch-size {settings.batch_size // 2}")
+        advice.append(f"--length {length // 2}" if length else "smaller inputs")
+        raise KerasftError(
+            f"Memory is not enough for batches of {settings.batch_size} in {settings.accumulation} pieces. Try "
+            f"{', or '.join(advice)}."
+        ) from error
 
 
 def available() -> int:

@@ -1,8 +1,7 @@
 """The phases of a run, one after the other, from any position."""
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,8 @@ import tensorflow as tf
 from kerasft import freezing, keras_private
 from kerasft.engine import callbacks as own
 from kerasft.engine import checkpoint as checkpoints
-from kerasft.engine import placement, randomness, weights
+from kerasft.engine import memory, placement, randomness, weights
+from kerasft.engine.best import Average, BestWeights
 from kerasft.engine.checkpoint import Checkpoint, Position
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.feed import Feed
@@ -20,7 +20,7 @@ from kerasft.engine.prepare import Prepared
 from kerasft.engine.profile import Profile
 from kerasft.engine.relay import Relay
 from kerasft.engine.settings import Settings
-from kerasft.errors import KerasftError, UnknownNameError, UsageError
+from kerasft.errors import UnknownNameError, UsageError
 from kerasft.model import TrainedModel
 from kerasft.phases import Phase
 
@@ -88,7 +88,7 @@ class Training:
         self.history = own.History(directory)
         # Workers change weights together or not at all, so there nothing is held back to be written later.
         every = 0.0 if keras_private.is_multi_worker(strategy) else WRITE_EVERY
-        self.best = own.BestWeights(directory, *self._monitor, every)
+        self.best = BestWeights(directory, *self._monitor, every)
         self.best.set_model(model)  # Ctrl-C may come before `fit` does it
         self.profile = Profile(self.feed, settings, directory.path / "profile") if profile else None
 
@@ -154,7 +154,7 @@ class Training:
         # Checked, kept, and only then announced.
         first = [own.StopAtNaN(self.feed.name_batch, self._monitor[0], self._model.first_broken)]
         if self._settings.optimization.average is not None:
-            first.append(own.Average())
+            first.append(Average())
         measured = [self.profile] if self.profile else []
         relay = Relay(
             [*first, self.best, *early, self.history, *measured, *callbacks],
@@ -171,7 +171,7 @@ class Training:
         for index in range(position.phase, len(self._settings.phases)):
             phase = self._settings.phases[index]
             resumed = start if start and index == position.phase else None
-            with _memory_named(self._settings, self._length):
+            with memory.shortage_named(self._settings, self._length):
                 with self._strategy.scope():
                     frozen = freezing.apply(self._model, phase, self._settings.lora)
                     if resumed:
@@ -194,7 +194,7 @@ class Training:
                 relay.position = replace(relay.position, phase=index, begun=relay.position.epoch, step=0)
                 relay.on_phase_begin(index, phase, frozen)
             try:
-                with _memory_named(self._settings, self._length), placement.lost_named(self._strategy):
+                with memory.shortage_named(self._settings, self._length), placement.lost_named(self._strategy):
                     self._fit(phase, relay, resumed)
             finally:
                 self.history.flush()
@@ -315,21 +315,3 @@ class Training:
         elif several:
             checkpoints.collect(self._model)
         self._saved, self._saved_updates = time.monotonic(), position.updates
-
-
-@contextlib.contextmanager
-def _memory_named(settings: Settings, length: int | None = None) -> Iterator[None]:
-    try:
-        yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        pieces = min(settings.batch_size, 2 * settings.accumulation)
-        advice = []
-        if pieces > settings.accumulation:
-            advice.append(f"--accumulation {pieces} (less at a time)")
-        if settings.batch_size > 1:
-            advice.append(f"--batch-size {settings.batch_size // 2}")
-        advice.append(f"--length {length // 2}" if length else "smaller inputs")
-        raise KerasftError(
-            f"Memory is not enough for batches of {settings.batch_size} in {settings.accumulation} pieces. Try "
-            f"{', or '.join(advice)}."
-        ) from error

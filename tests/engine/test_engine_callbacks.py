@@ -9,7 +9,8 @@ import pytest
 
 import kerasft
 from kerasft.engine import weights
-from kerasft.engine.callbacks import Average, BestWeights, EarlyStopping, History, StopAtNaN, averaged
+from kerasft.engine.best import Average, BestWeights, averaged
+from kerasft.engine.callbacks import EarlyStopping, History, StopAtNaN
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.optim import Optimization
 from kerasft.phases import Phase

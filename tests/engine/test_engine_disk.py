@@ -15,7 +15,7 @@ from small_runs import TINY, separable, write_csv
 
 import kerasft
 from kerasft import files
-from kerasft.engine.callbacks import BestWeights
+from kerasft.engine.best import BestWeights
 from kerasft.engine.directory import RunDirectory
 
 Cli = Callable[..., Answer]
