@@ -72,7 +72,7 @@ training = _group(
     click.option(
         "--views",
         type=int,
-        help="Augmented copies of each image for which outputs of frozen layers are kept.  [default: 0, all anew]",
+        help="Augmented copies of each image for which outputs of frozen layers are kept.  [default: 0]",
     ),
     click.option("--cache-gigabytes", type=float, help="Disk for outputs of frozen layers; 0 for none.  [default: 8]"),
 )
