@@ -19,7 +19,7 @@ test-slow: $(READY) ## Run the tests that train for minutes
 
 BENCH := build/bench-env
 
-bench: $(BENCH)/.ready ## Measure speed beside KerasHub and Hugging Face: benchmarks/results.md (some 40 minutes)
+bench: $(BENCH)/.ready ## Measure speed beside KerasHub and Hugging Face: benchmarks/results.md (an hour)
 	$(BENCH)/bin/python benchmarks/speed/bench.py
 
 $(BENCH)/.ready: pyproject.toml constraints.txt benchmarks/speed/requirements.txt

@@ -1,6 +1,6 @@
 """`make bench`: measures every scenario, and writes results.md, results.json and plots.
 
-    python benchmarks/speed/bench.py            everything, into benchmarks/: some 35 minutes on two idle cores
+    python benchmarks/speed/bench.py            everything, into benchmarks/: an hour on two idle cores
     python benchmarks/speed/bench.py --quick    tiny sizes, once, into build/bench/quick/: does it all work?
     python benchmarks/speed/bench.py --resume   goes on with what was interrupted
     python benchmarks/speed/bench.py --render   writes results.md and plots anew from results.json

@@ -97,12 +97,14 @@ class Feed:
         split = self._model.split
         if split is None or not self._store.limit or not prefix.is_worth_it(split):
             if self._settings.views:
-                tell("Images are augmented anew in every epoch: no frozen layers whose outputs are worth keeping.")
+                tell("No views are kept: there are no frozen layers whose outputs are worth keeping.")
             return None
         if self._settings.augment and not self._settings.views:
             tell("The frozen layers are computed anew in every epoch: images are augmented.")
             return None
         if keras_private.is_multi_worker(self._strategy):
+            if self._settings.views:
+                tell("No views are kept: several machines train.")
             return None  # each would compute all examples to use its share of them
         if reason := prefix.obstacle(split):
             tell(f"The frozen layers are computed anew in every epoch: {reason}.")

@@ -1,5 +1,6 @@
 """The task: spans of a text and what they name."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +29,7 @@ class NamedEntities(Task):
         subwords: ``"first"`` labels the first token of every word and asks it alone, as BERT's authors did (Devlin et
             al. 2018, section 5.3); ``"all"`` labels all of them, and asks the first.
         dropout: rate before the head while training, a fraction of 1.
-        words: in the mean text of the training data; learned from them, it scales the loss.
+        words: in the mean text, which scales the loss; learned from the training data when 0.
 
     Raises:
         UsageError: an option is out of range.
@@ -45,12 +46,12 @@ class NamedEntities(Task):
         names: Sequence[str] = (),
         subwords: str = "first",
         dropout: float = 0.1,
-        words: float = 1.0,
+        words: float = 0.0,
     ):
         if not 0.0 <= dropout < 1.0:
             raise UsageError(f"dropout must be from 0 to below 1. Received: {dropout}")
-        if not words > 0:
-            raise UsageError(f"words must be above 0. Received: {words}")
+        if not 0 <= words < math.inf:
+            raise UsageError(f"words must be 0 or above. Received: {words}")
         if subwords not in SUBWORDS:
             raise UnknownNameError("way to label subwords", subwords, SUBWORDS)
         for option, value in (("labels", labels), ("names", names)):
@@ -83,12 +84,12 @@ class NamedEntities(Task):
         return dict(Counter(span.label for spans in targets for span in spans).most_common())
 
     def adapt(self, targets: Sequence[Entities], where: Where) -> None:
-        """Takes the labels from the training data, unless they were given, and counts words."""
+        """Takes labels and the number of words from the training data, unless they were given."""
         found = self.counts(targets)
         if not found:
             raise DataError(f"There is no entity in {len(targets)} training texts: nothing to learn from.")
         self.labels = self.labels or sorted(found)
-        self.words = sum(entities.words for entities in targets) / len(targets)
+        self.words = self.words or sum(entities.words for entities in targets) / len(targets)
 
     def encode(self, targets: Sequence[Sequence[Span]], where: Where) -> np.ndarray:
         """For each text int32 of shape ``(spans, 3)``: first character, last character + 1, label."""
@@ -126,8 +127,8 @@ class NamedEntities(Task):
         return keras.layers.Dense(labels.width(len(self.labels)), dtype="float32", name="logits")(x)
 
     def loss(self) -> keras.losses.Loss:
-        """Cross-entropy of the tokens that are looked at."""
-        return TokenLoss(self.words)
+        """Cross-entropy of the tokens that are looked at: a sum over each text, if nobody has said its `words`."""
+        return TokenLoss(self.words or 1.0)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """F1 of entities."""

@@ -3,10 +3,10 @@
 import io
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from interrupts import Interrupts
 from rich.console import Console
 
 import kerasft
@@ -107,19 +107,6 @@ def finetune(out: Path, **changes):
         out=out,
         **{**SETTINGS, **changes},
     )
-
-
-class Interrupts(keras.callbacks.Callback):
-    """Fails after so many steps."""
-
-    def __init__(self, steps: int):
-        super().__init__()
-        self.left = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise RuntimeError("interrupted")
 
 
 @pytest.fixture(scope="module")

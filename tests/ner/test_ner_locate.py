@@ -120,5 +120,8 @@ def test_the_words_of_the_mean_training_text_are_learned():
     of_text, _ = task.locate(["no  one\there"], [[]], where)
     task.adapt([*of_words, *of_text], where)
     assert task.words == task.get_config()["words"] == 3.5
-    with pytest.raises(UsageError, match="words must be above 0"):
-        NamedEntities(words=0)
+    given = NamedEntities(words=20)
+    given.adapt([*of_words, *of_text], where)
+    assert given.words == 20
+    with pytest.raises(UsageError, match="words must be 0 or above"):
+        NamedEntities(words=-1)
