@@ -10,7 +10,7 @@ import keras_hub
 
 from kerasft import Backbone, Group, json_files
 from kerasft.errors import AssetError, UsageError
-from kerasft_bert import hugging_face, vocabulary
+from kerasft_bert import attention, hugging_face, vocabulary
 from kerasft_bert.gelu import gelu
 from kerasft_bert.preprocess import BertPreprocess
 from kerasft_bert.vocabulary import Vocabulary
@@ -152,6 +152,7 @@ def _encoder(config: dict[str, Any]) -> keras.Model:
     # KerasHub has no arguments for these. With its GELU, features differ from the reference by about 1e-3.
     encoder.embeddings_layer_norm.epsilon = config["layer_norm_epsilon"]
     for block in encoder.transformer_layers:
+        attention.put_into(block._self_attention_layer)
         block._self_attention_layer_norm.epsilon = config["layer_norm_epsilon"]
         block._feedforward_layer_norm.epsilon = config["layer_norm_epsilon"]
         if chosen := activation[config["activation"]]:
