@@ -141,7 +141,7 @@ SCENARIOS: Sequence[Scenario] = (
         title="Full fine-tune, BBC News documents, 256 tokens",
         settings={"data": "documents", "train": "all", "epochs": 1, "length": 256, "rate": 1e-4},
         sides=(
-            _ours(160, 32),
+            _ours(256, 32),
             _keras_hub(256, 64, 32),
             _hf("HF Trainer, dynamic padding, float32", 64, 0),
         ),

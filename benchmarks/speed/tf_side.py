@@ -16,7 +16,7 @@ class TracingClock:
     """Seconds in which TensorFlow turned Python into graphs; None where its internals are not as we know them."""
 
     def __init__(self) -> None:
-        self._seconds = 0.0
+        self._spans: list[tuple[float, float]] = []
         self._inside = threading.local()
         self._known = False
         with contextlib.suppress(ImportError, AttributeError):
@@ -28,11 +28,17 @@ class TracingClock:
     @property
     def seconds(self) -> float | None:
         """So far."""
-        return self._seconds if self._known else None
+        return sum(stop - start for start, stop in self._spans) if self._known else None
 
     def since(self, before: float | None) -> float | None:
         """Since it showed `before`."""
-        return None if before is None else round(self._seconds - before, 3)
+        seconds = self.seconds
+        return None if before is None or seconds is None else round(seconds - before, 3)
+
+    def between(self, start: float, stop: float) -> float | None:
+        """From one time of `time.perf_counter` to another."""
+        inside = sum(max(0.0, min(stop, last) - max(start, first)) for first, last in self._spans)
+        return round(inside, 3) if self._known else None
 
     def _timed(self, trace: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -44,7 +50,7 @@ class TracingClock:
                 return trace(*args, **kwargs)
             finally:
                 self._inside.tracing = False
-                self._seconds += time.perf_counter() - started
+                self._spans.append((started, time.perf_counter()))
 
         return timed
 
