@@ -110,7 +110,7 @@ def _by_parts(
     examples, heads = tf.shape(query)[0], query.shape[1]
     each = heads * tf.shape(query)[2] * tf.shape(key)[2]
     together = tf.clip_by_value(_AT_ONCE // tf.maximum(each, 1), 1, tf.maximum(examples, 1))
-    count = (examples + together - 1) // together
+    count = tf.maximum((examples + together - 1) // together, 1)  # one without examples, if there are none
     shapes = [[None, heads, None, size] for size in sizes]
     arrays = [tf.TensorArray(query.dtype, count, infer_shape=False, element_shape=shape) for shape in shapes]
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 from kerasft_bert import attention
 
 HEADS, SIZE = 4, 8
-# Of one part; of several, where the last one is smaller; of one example a part.
-SIZES = [(3, 5), (12, 128), (2, 400)]
+# Of one part; of several, where the last one is smaller; of one example a part; of none.
+SIZES = [(3, 5), (12, 128), (2, 400), (0, 5)]
 
 
 def draw(*shape, seed=0, dtype="float32"):
