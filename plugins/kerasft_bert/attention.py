@@ -15,7 +15,7 @@ _MASKED = -1e9  # added to a score; exp() of it is 0
 def put_into(layer: keras.layers.MultiHeadAttention) -> None:
     """Let Keras's layer use `attend` between its projections.
 
-    Not where there are other devices than CPUs: they are better off with a whole batch at once, which is Keras's way.
+    Not where there are other devices than CPUs: caches are why this is fast, and nothing of it was measured there.
     """
     if any(device.device_type != "CPU" for device in tf.config.list_physical_devices()):
         return
