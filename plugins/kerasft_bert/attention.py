@@ -13,14 +13,18 @@ _MASKED = -1e9  # added to a score; exp() of it is 0
 
 
 def put_into(layer: keras.layers.MultiHeadAttention) -> None:
-    """Let Keras's layer use `attend` between its projections.
+    """Let Keras's layer use `attend` between its projections, where all queries of an example share a mask.
 
     Not where there are other devices than CPUs: caches are why this is fast, and nothing of it was measured there.
     """
     if any(device.device_type != "CPU" for device in tf.config.list_physical_devices()):
         return
 
+    whole = layer._compute_attention
+
     def compute(query: Any, key: Any, value: Any, mask: Any = None, training: Any = None, scores: Any = False) -> Any:
+        if scores or mask is None or mask.shape[1] != 1:
+            return whole(query, key, value, mask, training, scores)
         seed = layer._dropout_layer.seed_generator.next() if training and layer.dropout else None
         return attend(query, key, value, mask[:, 0], layer.dropout, seed), None
 

@@ -69,6 +69,18 @@ def test_a_layer_with_it_answers_as_without(training, policy, tolerance):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * largest)
 
 
+@pytest.mark.parametrize("mask", [None, "causal"])
+def test_what_it_cannot_do_is_left_to_keras(mask):
+    x = draw(2, 6, 16)
+    mask = None if mask is None else tf.linalg.band_part(tf.ones([2, 6, 6]), -1, 0) > 0
+    layer = keras.layers.MultiHeadAttention(2, 8, dropout=0.1)
+    expected = layer(x, x, attention_mask=mask, return_attention_scores=True)
+    attention.put_into(layer)
+    np.testing.assert_array_equal(layer(x, x, attention_mask=mask), expected[0])
+    for ours, theirs in zip(layer(x, x, attention_mask=mask, return_attention_scores=True), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def kept_by(seed, examples, tokens, rate):
     """Which weights dropout keeps: values that are a unit matrix for every head show the weights themselves."""
     query, key = draw(examples, tokens, HEADS, tokens), draw(examples, tokens, HEADS, tokens, seed=1)
