@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kerasft import keras_private
+
 # Weights in hand at once. All of a batch, one matrix for each head of each example, would leave the CPU's caches at
 # every operation, and take most of the memory that a batch of long texts takes.
 _AT_ONCE = 500_000
@@ -17,18 +19,8 @@ def put_into(layer: keras.layers.MultiHeadAttention) -> None:
 
     Not where there are other devices than CPUs: caches are why this is fast, and nothing of it was measured there.
     """
-    if any(device.device_type != "CPU" for device in tf.config.list_physical_devices()):
-        return
-
-    whole = layer._compute_attention
-
-    def compute(query: Any, key: Any, value: Any, mask: Any = None, training: Any = None, scores: Any = False) -> Any:
-        if scores or mask is None or mask.shape[1] != 1:
-            return whole(query, key, value, mask, training, scores)
-        seed = layer._dropout_layer.seed_generator.next() if training and layer.dropout else None
-        return attend(query, key, value, mask[:, 0], layer.dropout, seed), None
-
-    layer._compute_attention = compute
+    if all(device.device_type == "CPU" for device in tf.config.list_physical_devices()):
+        keras_private.attend_by(layer, attend)
 
 
 @tf.function(autograph=False)  # layers share a graph, and with it the time that tracing takes

@@ -10,13 +10,13 @@ HEADS, SIZE = 4, 8
 SIZES = [(3, 5), (12, 128), (2, 400), (0, 5)]
 
 
-def draw(*shape, seed=0, dtype="float32"):
-    return tf.cast(np.random.default_rng(seed).normal(size=shape), dtype)
+def draw(*shape, seed=0):
+    return tf.cast(np.random.default_rng(seed).normal(size=shape), "float32")
 
 
-def made(examples, tokens, dtype="float32"):
+def made(examples, tokens):
     """Queries, keys, values, an upstream gradient, and a mask of texts of many lengths."""
-    tensors = [draw(examples, tokens, HEADS, SIZE, seed=seed, dtype=dtype) for seed in range(4)]
+    tensors = [draw(examples, tokens, HEADS, SIZE, seed=seed) for seed in range(4)]
     lengths = np.random.default_rng(4).integers(1, tokens + 1, examples)
     return *tensors, tf.sequence_mask(lengths, tokens)
 
@@ -105,7 +105,7 @@ def test_dropout_and_its_gradients_are_those_of_the_formula_with_the_same_draws(
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.99])
 def test_dropout_drops_as_many_as_it_is_told(rate):
-    """Within 4.5 standard errors; a byte alone would drop 0.1016 instead of 0.1, which is 12 of them."""
+    """Within 4.5 standard errors; a byte alone would drop 0.1016 instead of 0.1, which is more than 5 of them."""
     draws = np.concatenate([np.ravel(kept_by([3, call], 24, 64, rate)) for call in range(50)])
     # Whether a byte's threshold is rounded up is drawn once a call: 1/256 at most, half of it in the root mean square.
     error = np.sqrt(rate * (1 - rate) / len(draws) + (0.5 / 256) ** 2 / 50)
