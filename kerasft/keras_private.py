@@ -78,6 +78,18 @@ class BuildsWithoutData:
         self.build_state(data_batch)
 
 
+class LogsOnce:
+    """For a model whose steps give its metrics: those of the last one are the logs of the epoch.
+
+    Keras computes them again, one operation after the other, which takes it longer than an update of a small head.
+    """
+
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        if not logs or self.distribute_strategy.num_replicas_in_sync > 1:  # type: ignore[attr-defined]
+            return super()._get_metrics_result_or_logs(logs)  # type: ignore[misc]
+        return logs
+
+
 class PerVariable:
     """For an optimizer: a rate and a weight decay per variable, clipping of the whole gradient, an average of weights.
 
@@ -138,8 +150,12 @@ def _rows_once(gradient: Any) -> Any:
     )
 
 
+# Weights of a variable: TensorFlow's one operation wakes a second thread, which takes longer than to compute so few.
+_FEW = 2**14
+
+
 class AdamInOnePass(keras.optimizers.Adam):
-    """Keras's Adam as one operation of TensorFlow per variable.
+    """Keras's Adam as one operation of TensorFlow per variable, but for small ones.
 
     The formula is the same (Kingma and Ba 2015, the form at the end of section 2). Keras computes it in a dozen
     operations, each of which reads and writes as much memory as the variable has; a third of the time is left.
@@ -149,18 +165,28 @@ class AdamInOnePass(keras.optimizers.Adam):
         """One variable on one device."""
         index = self._get_variable_index(variable)
         dtype = variable.dtype
+        gradient = tf.cast(gradient, dtype)
         step = tf.cast(self.iterations.value + 1, dtype)
+        moment, square = self._momentums[index].value, self._velocities[index].value
+        beta1, beta2, epsilon = (tf.constant(v, dtype) for v in (self.beta_1, self.beta_2, self.epsilon))
+        rate = tf.cast(learning_rate, dtype)
+        if variable.shape.num_elements() < _FEW:
+            rate *= tf.sqrt(1 - beta2**step) / (1 - beta1**step)
+            first = moment.assign_add((gradient - moment) * (1 - beta1))
+            second = square.assign_add((gradient * gradient - square) * (1 - beta2))
+            variable.assign_sub(rate * first / (tf.sqrt(second) + epsilon))
+            return
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
-            beta2_power=tf.pow(tf.cast(self.beta_2, dtype), step),
-            lr=tf.cast(learning_rate, dtype),
-            beta1=tf.cast(self.beta_1, dtype),
-            beta2=tf.cast(self.beta_2, dtype),
-            epsilon=tf.cast(self.epsilon, dtype),
-            grad=tf.cast(gradient, dtype),
+            m=moment.handle,
+            v=square.handle,
+            beta1_power=beta1**step,
+            beta2_power=beta2**step,
+            lr=rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            grad=gradient,
         )
 
 

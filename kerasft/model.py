@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from kerasft.errors import UsageError
-from kerasft.keras_private import BuildsWithoutData, graphs_as_traced, inner_layers, is_multi_worker
+from kerasft.keras_private import BuildsWithoutData, LogsOnce, graphs_as_traced, inner_layers, is_multi_worker
 
 if TYPE_CHECKING:
     from kerasft.modeling import Assembly
@@ -30,6 +30,18 @@ class _Broken:
         self.update.assign(tf.where(first, tf.cast(update, tf.int64), self.update))
 
 
+class Together(NamedTuple):
+    """Several batches in one element of a `tf.data.Dataset`.
+
+    Args:
+        examples: of all of them, one batch behind the other.
+        sizes: examples of each batch; 0 behind the last one.
+    """
+
+    examples: Any
+    sizes: tf.Tensor
+
+
 @dataclass(frozen=True)
 class Split:
     """A model cut where its frozen part ends: ``suffix(prefix(x))`` is the whole, with the same layers."""
@@ -38,7 +50,7 @@ class Split:
     suffix: keras.Model
 
 
-class TrainedModel(BuildsWithoutData, keras.Model):
+class TrainedModel(BuildsWithoutData, LogsOnce, keras.Model):
     """A functional `keras.Model` from preprocessed inputs to logits.
 
     Attributes:
@@ -83,13 +95,16 @@ class TrainedModel(BuildsWithoutData, keras.Model):
             return self.split.suffix(self.split.prefix(inputs, training=False), training=True)
         return super().call(inputs, training=training, mask=mask)
 
-    def plan_calls(self, steps: int) -> None:
-        """Says how many batches each epoch of the next `fit` has, of which TensorFlow may compute several in a call.
+    def plan_calls(self, *steps: int) -> None:
+        """Says how many batches the epochs of the next `fit` have, of which TensorFlow may compute several in a call.
 
         Without it `fit` computes the logs of every step, and asks at each whether there are more data.
+
+        Args:
+            steps: of one epoch after the other; and then from the first again.
         """
         each = self.steps_per_execution
-        self._calls = itertools.cycle([min(each, steps - done) for done in range(0, steps, each)])
+        self._calls = itertools.cycle([min(each, count - done) for count in steps for done in range(0, count, each)])
 
     def make_train_function(self, force: bool = False) -> Callable[[Any], Any]:
         """What `fit` calls with an iterator; see `plan_calls`."""
@@ -101,11 +116,18 @@ class TrainedModel(BuildsWithoutData, keras.Model):
 
     def _several_steps(self) -> Callable[[Any], Any]:
         def steps(iterator: Any, count: tf.Tensor) -> dict[str, Any]:
-            def body(done: tf.Tensor) -> tf.Tensor:
-                self.train_step(iterator.get_next())
-                return done + 1
+            together = iterator.get_next() if isinstance(iterator.element_spec, Together) else None
 
-            tf.while_loop(lambda done: done < count, body, [0], parallel_iterations=1)
+            def body(done: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                if together is None:
+                    self._update(iterator.get_next())
+                    return done + 1, start
+                stop = start + together.sizes[done]
+                self._update(tf.nest.map_structure(lambda tensor: tensor[start:stop], together.examples))
+                return done + 1, stop
+
+            start = tf.constant(0, tf.int64)
+            tf.while_loop(lambda done, _: done < count, body, [0, start], parallel_iterations=1)
             return self._logs()
 
         traced = tf.function(steps, reduce_retracing=True, autograph=False)
@@ -122,6 +144,11 @@ class TrainedModel(BuildsWithoutData, keras.Model):
 
         Every example counts the same, also when the pieces are of different sizes, or a replica has none.
         """
+        self._update(data)
+        return self._logs()
+
+    def _update(self, data: Any) -> None:
+        """`train_step` without its logs, of which several steps in a call need none."""
         self.traces += 1  # Python comes here when TensorFlow traces, and not in every step
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         size = _size(x)
@@ -137,7 +164,6 @@ class TrainedModel(BuildsWithoutData, keras.Model):
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         if replicas > 1:
             self._agree(size, whole)
-        return self._logs()
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of one batch."""

@@ -34,6 +34,7 @@ class BestWeights(keras.callbacks.Callback):
         self._every = every
         self._written = -math.inf  # the first is written at once: a full disk is noticed early
         self._held: list[np.ndarray] = []
+        self._found: list[keras.Variable] = []
         self._on_disk = 0  # the epoch whose weights are; 0 for none
         self._monitor = monitor
         self._sign = 1.0 if mode == "max" else -1.0
@@ -55,7 +56,9 @@ class BestWeights(keras.callbacks.Callback):
         score = float(epoch) if value is None else self._sign * float(value)
         if self._best is None or score > self._best:
             # Without validation nothing else would notice what the last update of an epoch did.
-            spoilt = [v.path for v in self.model.trainable_variables if not np.isfinite(v.numpy()).all()]
+            variables = self._variables()
+            values = [variable.numpy() for variable in variables]
+            spoilt = [v.path for v, value in zip(variables, values, strict=True) if not np.isfinite(value).all()]
             if spoilt:
                 raise KerasftError(
                     f"{spoilt[0]} became infinite or not a number by the end of epoch {epoch + 1}; nothing of this "
@@ -64,16 +67,18 @@ class BestWeights(keras.callbacks.Callback):
             if time.monotonic() - self._written >= self._every:
                 self._save()
                 self._on_disk = epoch + 1
-            else:
+            elif _averages(self.model):
                 with averaged(self.model):
-                    self._held = [variable.numpy() for variable in freezing.changing(self.model)]
+                    self._held = [variable.numpy() for variable in variables]
+            else:
+                self._held = values
             self._best, self._epoch = score, epoch + 1
 
     def flush(self) -> None:
         """Writes what is held in memory. Call it before other weights may change, and before a checkpoint."""
+        variables, self._found = self._variables(), []
         if not self._held:
             return
-        variables = freezing.changing(self.model)
         now = [variable.numpy() for variable in variables]
         _assign(variables, self._held)
         try:
@@ -88,6 +93,11 @@ class BestWeights(keras.callbacks.Callback):
             return f"the best weights so far, of epoch {self._on_disk}"
         self._save()
         return "the weights as they were in the first epoch"
+
+    def _variables(self) -> list[keras.Variable]:
+        """What may change until the next `flush`. To find it takes as long as some updates of a small head."""
+        self._found = self._found or freezing.changing(self.model)
+        return self._found
 
     def _save(self) -> None:
         with averaged(self.model):
@@ -127,8 +137,12 @@ def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -
         variable.assign(value)
 
 
+def _averages(model: keras.Model) -> Sequence[keras.Variable]:
+    return getattr(getattr(model, "optimizer", None), "averages", ())
+
+
 def _swap(model: keras.Model) -> None:
-    averages = getattr(getattr(model, "optimizer", None), "averages", ())
+    averages = _averages(model)
     for variable, average in zip(model.trainable_variables if averages else (), averages, strict=True):
         value = variable.numpy()
         variable.assign(average)

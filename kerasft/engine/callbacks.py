@@ -33,10 +33,12 @@ class Steps:
 
     def advance(self, batch: int) -> None:
         """To the batch of this index in the epoch."""
-        if batch < self.of_epoch:
-            self.of_epoch = 0
         self.done += batch + 1 - self.of_epoch
         self.of_epoch = batch + 1
+
+    def end_epoch(self) -> None:
+        """The next batch is one of another epoch."""
+        self.of_epoch = 0
 
 
 class History(keras.callbacks.Callback):
@@ -87,6 +89,7 @@ class History(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One more epoch."""
+        self._steps.end_epoch()
         self._records["epochs"].append({"epoch": epoch + 1, "step": self._steps.done, **figures(logs)})
         if time.monotonic() - self._written >= _WRITE_HISTORY_EVERY:
             self.flush()

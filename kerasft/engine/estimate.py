@@ -137,7 +137,7 @@ class _Estimator:
             cut = cut if size else None
         start = time.perf_counter()
         with self._strategy.scope():
-            self._training.compile(phase, begun, self._feed.steps_per_execution(False, cut is not None))
+            self._training.compile(phase, begun, self._feed.steps_per_execution(phase.epochs, cached=cut is not None))
         fixed += filled + time.perf_counter() - start
         seconds = fixed + self._epochs(phase, begun, cut, saving)
         epochs = range(begun, begun + phase.epochs)

@@ -129,7 +129,7 @@ class Feed:
         """Batches of these epochs, of the first from `step` on; spread over replicas if there are several."""
         batches = self._batches(self._train, self.plan)
         if self._strategy.num_replicas_in_sync == 1:
-            return batches.dataset(epochs, step)
+            return batches.dataset(epochs, step, self._model.steps_per_execution)
         return batches.distributed(self._strategy, epochs, step)
 
     def validation(self) -> tuple[Any, int | None]:
@@ -141,10 +141,11 @@ class Feed:
         alone = self._strategy.num_replicas_in_sync == 1
         return batches.dataset() if alone else batches.distributed(self._strategy), plan.steps()
 
-    def steps_per_execution(self, watched: bool, cached: bool | None = None) -> int:
+    def steps_per_execution(self, epochs: int, watched: bool = False, cached: bool | None = None) -> int:
         """How many updates TensorFlow makes in one call: more than one if they are small.
 
         Args:
+            epochs: of the phase, which is at least four calls, so that it can be watched.
             watched: whether somebody wants to hear of every batch.
             cached: whether batches begin behind the frozen part, if not as they do now.
         """
@@ -154,7 +155,8 @@ class Feed:
         # Each weight of a kernel multiplies once per position, forward, and twice backward.
         positions = self._positions(split.prefix.outputs if split else self._model.inputs)
         work = 6 * prefix.kernel_weights(split.suffix if split else self._model) * self._settings.batch_size * positions
-        steps = min(_MOST_STEPS, max(1, round(50 * _OVERHEAD / max(1, work))), max(1, self.plan.steps() // 4))
+        steps = self.plan.steps()
+        steps = min(_MOST_STEPS, max(1, round(50 * _OVERHEAD / max(1, work))), max(1, steps * epochs // 4), steps)
         every = self._settings.checkpoint_steps
         return math.gcd(steps, every) if every else steps
 

@@ -1,6 +1,5 @@
 """Encoded examples to `tf.data` batches, by the batch plan."""
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,10 +12,12 @@ from kerasft.engine.encode import Encodings
 from kerasft.engine.plan import BatchPlan, shards
 from kerasft.engine.table import Table
 from kerasft.engine.views import Views
+from kerasft.model import Together
 from kerasft.task import Task
 
 # Batches made ready ahead of the training step: one in use, one waiting.
 _PREFETCH = 2
+_TOGETHER = 1 << 24  # most bytes of batches that are gathered together
 
 _Epochs = Callable[[], Iterable[tuple[np.ndarray, ...]]]
 
@@ -54,20 +55,27 @@ class Batches:
         self._augmentation = augmentation
         self._views = views
         self._now = range(1), 0  # epochs and step that `dataset` was last asked for
+        self._made: dict[int, tf.data.Dataset] = {}  # TensorFlow takes a tenth of a second to trace one
 
-    def dataset(self, epochs: range = range(1), step: int = 0) -> tf.data.Dataset:
+    def dataset(self, epochs: range = range(1), step: int = 0, each: int = 1) -> tf.data.Dataset:
         """The batches of these epochs one after the other, of the first from the batch `step` on.
 
         They are those of the last call, also in what an earlier one gave. How many there are is not said, so that Keras
         makes one iterator for all epochs, and not two for each, which take it 20 ms apiece.
+
+        Args:
+            epochs: counted from 0.
+            step: counted from 0.
+            each: batches of a call of TensorFlow. Where an example is a few numbers, `Together` they are one element,
+                for an element takes `tf.data` longer than a small head to train on it.
         """
         self._now = epochs, step
-        return self._of_now
-
-    @functools.cached_property
-    def _of_now(self) -> tf.data.Dataset:
-        """Made once: TensorFlow takes a tenth of a second to trace it."""
-        return self._gathered(lambda: self._each(*self._now))
+        size = self._features.example_bytes if self._features is not None else None
+        if size is None or size * self._plan.batch_size * each > _TOGETHER:
+            each = 1
+        if each not in self._made:
+            self._made[each] = self._gathered(lambda: self._each(*self._now, each=each), together=each > 1)
+        return self._made[each]
 
     def passes(self) -> tf.data.Dataset:
         """One epoch, and another one each time it is read again, so that Keras shuffles anew."""
@@ -87,34 +95,42 @@ class Batches:
         def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
             own = replicas // context.num_input_pipelines
             first = context.input_pipeline_id * own
-            return self._gathered(lambda: self._each(epochs, step, replicas, range(first, first + own)))
+            return self._gathered(lambda: self._each(epochs, step, 1, replicas, range(first, first + own)))
 
         return strategy.distribute_datasets_from_function(of_process)
 
     def _each(
-        self, epochs: range, step: int, replicas: int = 1, own: range = range(1)
+        self, epochs: range, step: int, each: int, replicas: int = 1, own: range = range(1)
     ) -> Iterator[tuple[np.ndarray, ...]]:
         """`_epoch` of one epoch after the other."""
         for epoch in epochs:
-            yield self._epoch(epoch, step if epoch == epochs.start else 0, replicas, own)
+            yield self._epoch(epoch, step if epoch == epochs.start else 0, each, replicas, own)
 
-    def _epoch(self, epoch: int, step: int, replicas: int = 1, own: range = range(1)) -> tuple[np.ndarray, ...]:
-        """Indices of all batches as one matrix, how many of each row are one, to how many tokens it is padded, and a
-        seed of its own."""
+    def _epoch(
+        self, epoch: int, step: int, each: int = 1, replicas: int = 1, own: range = range(1)
+    ) -> tuple[np.ndarray, ...]:
+        """Indices of all batches as one matrix with `each` batches in a row, how many of them are one, to how many
+        tokens they are padded, and a seed of a row's own."""
         batches = list(self._plan.batches(epoch, start=step))
         lengths = np.repeat([self._plan.length(index) for index in batches], len(own))
         pieces = [shards(index, replicas)[i] for index in batches for i in own]
-        matrix = np.zeros((len(pieces), max(map(len, pieces), default=0)), np.int64)
-        for row, piece in zip(matrix, pieces, strict=True):
-            row[: len(piece)] = piece
         numbers = [replicas * (step + batch) + i for batch in range(len(batches)) for i in own]
-        seeds = [(self._plan.seed or 0, (epoch << 32) + number) for number in numbers]
-        sizes = [len(piece) for piece in pieces]
-        return matrix, np.array(sizes, np.int64), lengths.astype(np.int64), np.array(seeds, np.int64).reshape(-1, 2)
+        starts = np.arange(0, len(pieces), each)
+        sizes = np.zeros((len(starts), each), np.int64)
+        sizes.flat[: len(pieces)] = [len(piece) for piece in pieces]
+        matrix = np.zeros((len(starts), sizes.sum(axis=1).max(initial=0)), np.int64)
+        for row, start, size in zip(matrix, starts, sizes.sum(axis=1), strict=True):
+            row[:size] = np.concatenate(pieces[start : start + each])
+        seeds = [(self._plan.seed or 0, (epoch << 32) + numbers[start]) for start in starts]
+        longest = np.maximum.reduceat(lengths, starts) if len(starts) else lengths
+        return matrix, sizes, longest.astype(np.int64), np.array(seeds, np.int64).reshape(-1, 2)
 
-    def _gathered(self, epochs: _Epochs) -> tf.data.Dataset:
-        def gather(row: tf.Tensor, size: tf.Tensor, length: tf.Tensor, seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
-            index = row[:size]
+    def _gathered(self, epochs: _Epochs, together: bool = False) -> tf.data.Dataset:
+        def gather(row: tf.Tensor, sizes: tf.Tensor, length: tf.Tensor, seed: tf.Tensor) -> Any:
+            found = gather_row(row[: tf.reduce_sum(sizes)], length, seed)
+            return Together(found, sizes) if together else found
+
+        def gather_row(index: tf.Tensor, length: tf.Tensor, seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
             if self._features is not None and self._views is not None:
                 rows = self._views.rows(index, epoch=seed[1] // (1 << 32))
                 return tuple(self._features.gather(rows, length).values()), self._views.targets(rows)
@@ -129,7 +145,7 @@ class Batches:
             return tuple(self._features.gather(index, length).values()), targets
 
         # Python is asked once an epoch, and not for every batch.
-        spec = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([None, None], [None], [None], [None, 2]))
+        spec = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([None, None], [None, None], [None], [None, 2]))
         rows = tf.data.Dataset.from_generator(epochs, output_signature=spec)
         rows = rows.flat_map(lambda *epoch: tf.data.Dataset.from_tensor_slices(epoch))
         options = tf.data.Options()

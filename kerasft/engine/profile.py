@@ -1,6 +1,5 @@
 """Where the time of a training step goes, measured while a run trains."""
 
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from kerasft.engine import randomness
 from kerasft.engine.feed import Feed
 from kerasft.engine.settings import Settings
 from kerasft.freezing import Frozen
+from kerasft.model import Together
 from kerasft.phases import Phase
 
 _CALLS = 10  # of TensorFlow that are measured, and as many that are traced
@@ -22,10 +22,10 @@ class Profile(keras.callbacks.Callback):
     """Measures some steps of every phase, and writes a trace of some others for TensorBoard or Perfetto.
 
     A call of TensorFlow makes one update, or several small ones. The first call of a phase builds its graph and counts
-    for nothing; the ten after it, as far as the epoch has them, are measured while `fit` runs; the ten after these are
+    for nothing; the ten after it, as far as the phase has them, are measured while `fit` runs; the ten after these are
     traced, which makes them slower. Everything is in milliseconds per update:
 
-    ``step_ms``      from the end of one call to the end of the next
+    ``step_ms``      from the end of one call, or the beginning of the epoch, to the end of the next
     ``overhead_ms``  of it, outside of TensorFlow: Keras, callbacks, Python
     ``waiting_ms``   of it, in TensorFlow, but without anything to compute on: what the next two lines leave of it
     ``compute_ms``   the same updates made once more when the phase has ended, on the same batches in memory. The model
@@ -77,7 +77,7 @@ class Profile(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """The time between epochs is no time of a step."""
-        self._epoch, self._ended = epoch, 0.0
+        self._epoch, self._ended = epoch, time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Begins the trace when its time has come."""
@@ -86,9 +86,9 @@ class Profile(keras.callbacks.Callback):
             self._tracing = True
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Counts a call; the ones to measure are of the first epoch."""
+        """Counts a call."""
         now = time.perf_counter()
-        if self._epoch == self._first and 1 <= self._count <= self._last:
+        if 1 <= self._count <= self._last:
             self._calls.append((now - self._ended, self._inside))
         self._ended, self._count = now, self._count + 1
         if self._tracing and self._count > self._last + _CALLS:
@@ -114,22 +114,32 @@ class Profile(keras.callbacks.Callback):
 
     @property
     def _last(self) -> int:
-        """The last call to be measured, counted from 0. A phase of one short epoch leaves half of it for the trace."""
+        """The last call to be measured, counted from 0. A short phase leaves half of them for the trace."""
+        calls = len(self._sizes)
+        return min(_CALLS, max((calls - 1) // 2, min(1, calls - 1)))
+
+    @property
+    def _steps(self) -> list[int]:
+        """Updates of each epoch of the phase."""
         assert self._phase is not None
-        calls = math.ceil(self._feed.plan.steps(self._first) / self.model.steps_per_execution)
-        left = (calls - 1) // 2 if self._phase.epochs == 1 else calls - 1
-        return min(_CALLS, max(left, min(1, calls - 1)))
+        return [self._feed.plan.steps(epoch) for epoch in range(self._first, self._first + self._phase.epochs)]
+
+    @property
+    def _sizes(self) -> list[int]:
+        """Updates of each call of the phase."""
+        each = self.model.steps_per_execution
+        return [min(each, steps - done) for steps in self._steps for done in range(0, steps, each)]
 
     def _measured(self) -> dict[str, float]:
-        each = self.model.steps_per_execution
-        steps = min(each * (len(self._calls) + 1), self._feed.plan.steps(self._first))
-        updates = steps - each  # in the calls that were measured: the first one is not
+        each, calls = self.model.steps_per_execution, len(self._calls)
+        updates = sum(self._sizes[1 : 1 + calls])
         whole, inside = (1000 * sum(seconds) / updates for seconds in zip(*self._calls, strict=True))
-        batches = self._feed.train(range(self._first, self._first + 1), each).take(updates).cache()
+        batches = self._feed.train(range(self._first, self._first + len(self._steps)), each)
+        elements = calls if isinstance(batches.element_spec, Together) else updates
+        batches = batches.take(elements).cache()
         times = [time.perf_counter() for _ in batches]  # the first one has waited until the pipeline was made
-        data = 1000 * (times[-1] - times[0]) / max(1, updates - 1)
-        self.model.plan_calls(updates)
-        compute = 1000 * self._computing(batches, len(self._calls)) / updates
+        data = 1000 * (times[-1] - times[0]) / max(1, elements - 1) * elements / updates
+        compute = 1000 * self._computing(batches, calls) / updates
         return {
             "step_ms": whole,
             "overhead_ms": whole - inside,
@@ -145,6 +155,7 @@ class Profile(keras.callbacks.Callback):
         passes = []
         for _ in range(2):  # the first one makes the memory for these shapes
             iterator, seconds = iter(batches), 0.0
+            self.model.plan_calls(max(0, self._steps[0] - self.model.steps_per_execution), *self._steps[1:])
             for _ in range(calls):
                 self.model.train_function(iterator)
                 seconds += self._inside

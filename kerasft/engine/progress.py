@@ -107,6 +107,7 @@ class ProgressLines(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """One line per epoch that stays."""
+        self._counted.end_epoch()
         seconds = time.monotonic() - self._started
         self._print(f"{self._where}epoch {epoch + 1}/{self._epochs}  {_figures(logs or {})}  ({seconds:.0f} s)")
 

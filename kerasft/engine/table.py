@@ -1,5 +1,6 @@
 """Arrays with rows per example as tensors, from which a batch is gathered in graph operations."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,13 @@ class Table:
         self._columns = {name: _tensor(array) for name, array in columns.items()}
         for name in ragged:
             self._columns[name] = tf.RaggedTensor.from_row_splits(self._columns[name], splits, validate=False)
+
+    @property
+    def example_bytes(self) -> int | None:
+        """Of all columns; None if examples differ in length."""
+        if any(isinstance(column, tf.RaggedTensor) for column in self._columns.values()):
+            return None
+        return sum(math.prod(column.shape[1:]) * column.dtype.size for column in self._columns.values())
 
     def gather(self, index: tf.Tensor, length: tf.Tensor) -> dict[Any, tf.Tensor]:
         """The columns of these examples; ragged ones padded, or cut, to `length` (int64) rows."""

@@ -179,7 +179,7 @@ class Training:
                 self.feed.begin_phase(relay.on_features, show)
                 with self._strategy.scope():
                     begun = position.begun if resumed else relay.position.epoch
-                    self.compile(phase, begun, self.feed.steps_per_execution(watched))
+                    self.compile(phase, begun, self.feed.steps_per_execution(phase.epochs, watched))
             self._digest = frozen.digest
             if index == position.phase:
                 relay.begin(self._model)  # callbacks may look at its optimizer

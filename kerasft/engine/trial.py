@@ -65,8 +65,8 @@ class Sample:
             frozen = Pass(cut, self._encodings)
             self._features = frozen.table(frozen.rows(range(len(self._examples))))
 
-    def dataset(self, batch: np.ndarray, times: int) -> Any:
-        """The same batch again and again."""
+    def dataset(self, batch: np.ndarray, times: int, each: int = 1) -> Any:
+        """The same batch again and again; `each` of them are for one call of TensorFlow."""
         rows = np.searchsorted(self._examples, batch)
         plan = _Given(
             examples=len(rows) * times,
@@ -77,7 +77,7 @@ class Sample:
         )
         batches = Batches(self._encodings, self._task, self._targets, plan, self._features)
         alone = self._strategy.num_replicas_in_sync == 1
-        return batches.dataset() if alone else batches.distributed(self._strategy)
+        return batches.dataset(each=each) if alone else batches.distributed(self._strategy)
 
 
 class Cost(NamedTuple):
@@ -142,7 +142,7 @@ def epoch(
     clock, start = _Clock(), time.perf_counter()
     model.plan_calls(each)
     model.fit(
-        sample.dataset(batch, each),
+        sample.dataset(batch, each, each),
         steps_per_epoch=each,
         validation_data=data,
         validation_steps=each if validation else None,
@@ -157,7 +157,7 @@ def training_step(model: TrainedModel, sample: Sample, batch: np.ndarray) -> flo
     """Seconds of one update on this batch."""
     each = model.steps_per_execution
     clock, start = _Clock(), time.perf_counter()
-    data = sample.dataset(batch, each * _CALLS)
+    data = sample.dataset(batch, each * _CALLS, each)
     model.plan_calls(each * _CALLS)
     model.fit(data, steps_per_epoch=each * _CALLS, callbacks=[clock], shuffle=False, verbose=0)
     return _timed(clock, time.perf_counter() - start).call / each

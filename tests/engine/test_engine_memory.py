@@ -8,9 +8,9 @@ import command_line
 import pytest
 from small_runs import separable, write_csv
 
-# Once its threads run, limits its own address space to what it has and 192 MiB; then comes a batch whose embeddings alone
-# (16,384 x 128 x 32 x 4 bytes) are 256 MiB. Many smaller tensors would not do: what fails then may be a buffer of Eigen's,
-# or of `tf.unique` where embeddings train, and that ends the process, with no error that could be caught.
+# Once its threads run, limits its own address space to what it has and 192 MiB; then comes a batch whose embeddings
+# alone (16,384 x 128 x 32 x 4 bytes) are 256 MiB. Many smaller tensors would not do: what fails then may be a buffer of
+# Eigen's, or of `tf.unique` where embeddings train, and that ends the process, with no error that could be caught.
 SCRIPT = """
 import resource, sys
 import keras
