@@ -44,6 +44,17 @@ def kept(model: keras.Model, directory: RunDirectory) -> float:
     return float(model.weights[0].numpy()[0, 0])
 
 
+def test_steps_are_counted_though_every_epoch_is_one_call_of_tensorflow(directory: RunDirectory) -> None:
+    history = History(directory)
+    history.set_params({"steps": 13, "epochs": 3})
+    for epoch, steps in enumerate([13, 12, 13]):  # as many as a limit of tokens makes them
+        history.on_train_batch_end(steps - 1, {"loss": 1.0})
+        history.on_epoch_end(epoch, {"loss": 1.0})
+    history.flush()
+    found = json.loads((directory.path / "history.json").read_text())
+    assert [epoch["step"] for epoch in found["epochs"]] == [13, 25, 38]
+
+
 @pytest.mark.parametrize(
     ("mode", "values", "epoch"),
     [

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasft import keras_private
 from kerasft.backbone import Group
 from kerasft.engine.optim import Optimization
 from kerasft.errors import UnknownNameError, UsageError
@@ -88,6 +89,14 @@ def assert_close(found: Sequence, expected: Sequence, atol: float = 2e-6) -> Non
         np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 
 
+@pytest.fixture(params=["small variables", "large variables"])
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam has two ways; these variables are all small."""
+    if request.param == "large variables":
+        monkeypatch.setattr(keras_private, "_FEW", 0)
+
+
+@pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("clip", [None, 1.0])
 @pytest.mark.parametrize(
     ("name", "kind", "decay"),
@@ -111,6 +120,7 @@ KERAS = {
 }
 
 
+@pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("name", KERAS)
 def test_without_layer_decay_it_is_keras_own(name: str) -> None:
     ours, theirs = Net(), Net()
