@@ -1,5 +1,6 @@
 """Which examples stand in which batch: small, pure and deterministic."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ class BatchPlan:
         """To how many tokens the batch of these examples is padded; 0 if examples have no length."""
         if self.lengths is None or not len(index):
             return 0
-        return int(self._rounded(self.lengths[index]).max())
+        return int(self._rounded[index].max())
 
     def padding(self, epoch: int = 0) -> float:
         """Share of an epoch's tokens that is padding, a fraction of 1."""
@@ -62,8 +63,11 @@ class BatchPlan:
         real = sum(int(self.lengths[index].sum()) for index in self.batches(epoch))
         return 1 - real / max(1, computed)
 
-    def _rounded(self, lengths: np.ndarray) -> np.ndarray:
-        rounded = round_up(lengths)
+    @functools.cached_property
+    def _rounded(self) -> np.ndarray:
+        """`lengths` as they are padded to."""
+        assert self.lengths is not None
+        rounded = round_up(self.lengths)
         return rounded if self.limit is None else np.minimum(rounded, self.limit)
 
     def _cuts(self, epoch: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
@@ -74,7 +78,7 @@ class BatchPlan:
         cuts: list[tuple[int, int]] = []
         for begin in range(0, len(order), WINDOW * self.batch_size):
             window = order[begin : begin + WINDOW * self.batch_size]
-            lengths = self._rounded(self.lengths[window])
+            lengths = self._rounded[window]
             ranks = np.argsort(lengths, kind="stable") if self.sort else np.arange(len(window))
             pieces = [(int(ranks[a:b].min()), ranks[a:b]) for a, b in self._windowed(lengths[ranks])]
             # Not from short to long: by the first of their examples in the shuffle. If all are of one length, nothing
@@ -131,4 +135,4 @@ def round_up(lengths: np.ndarray) -> np.ndarray:
 
 def shards(index: np.ndarray, replicas: int) -> Sequence[np.ndarray]:
     """One batch spread over replicas, as evenly as it can be: disjoint, and together the whole."""
-    return np.array_split(index, replicas)
+    return [index] if replicas == 1 else np.array_split(index, replicas)
