@@ -111,8 +111,8 @@ SCENARIOS: Sequence[Scenario] = (
                 name="kerasft_bf16",
                 label="kerasft, bfloat16",
                 runner="kerasft",
-                # Half of them: without instructions for bfloat16 it takes seven times as long as float32. Of 256, what is
-                # once a run (tracing, the first steps, files of weights) was more than half of the time.
+                # Half of them: without instructions for bfloat16 it takes seven times as long as float32. Of 256, more
+                # than half of the time was what is once a run: tracing, the first steps, files of weights.
                 examples=1000,
                 quick=0,
                 changes={"precision": "bfloat16"},
