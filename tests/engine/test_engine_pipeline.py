@@ -17,10 +17,10 @@ EXAMPLES = 23
 LENGTHS = np.random.default_rng(0).integers(1, 9, EXAMPLES)
 
 
-def batches(plan: BatchPlan, width: int = 3, ragged: bool = False) -> Batches:
+def batches(plan: BatchPlan, ragged: bool = False) -> Batches:
     encodings = Encodings(lambda raw: Encoded({"numbers": raw}, {}), np.ones((EXAMPLES, 2), np.float32))
     rows = np.arange(EXAMPLES, dtype=np.float32)
-    features = Table({"pooled": np.repeat(rows[:, None], width, axis=1)})
+    features = Table({"pooled": np.repeat(rows[:, None], 3, axis=1)})
     if ragged:
         features = Table({"tokens": np.repeat(rows, LENGTHS)[:, None]}, LENGTHS, frozenset(["tokens"]))
     return Batches(encodings, SingleLabel(labels=["ham", "spam"]), np.arange(EXAMPLES, dtype=np.int32), plan, features)
@@ -42,7 +42,7 @@ def apart(data: tf.data.Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.mark.parametrize("batch_tokens", [None, 20])
-@pytest.mark.parametrize("step", [0, 1, 4])
+@pytest.mark.parametrize("step", [0, 1, 4, 6])  # without a limit of tokens an epoch has six
 @pytest.mark.parametrize("each", [2, 5, 64])
 def test_they_are_those_that_come_one_by_one(each: int, step: int, batch_tokens: int | None) -> None:
     plan = BatchPlan(examples=EXAMPLES, batch_size=4, seed=3, lengths=LENGTHS, limit=8, batch_tokens=batch_tokens)
