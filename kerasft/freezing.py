@@ -3,9 +3,12 @@
 import hashlib
 import math
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from kerasft import keras_private
 from kerasft.backbone import Group
@@ -100,12 +103,23 @@ def apply(model: TrainedModel, phase: Phase, lora: Lora | None = None) -> Frozen
 def digest(model: TrainedModel) -> str:
     """sha256 of every weight that no training step may change."""
     moving = set(map(id, changing(model)))
-    found = hashlib.sha256()
-    for weight in _weights(model):
-        if id(weight) not in moving:
-            # Not its path: Keras numbers names through, so that of a resumed process may be another one.
-            found.update(f"{weight.dtype} {weight.shape}".encode() + weight.numpy().tobytes())
-    return found.hexdigest()
+    return digest_of(weight for weight in _weights(model) if id(weight) not in moving)
+
+
+def digest_of(weights: Iterable[keras.Variable]) -> str:
+    """sha256 of weights in their order, without their names.
+
+    Keras numbers names through, so that those of another process may be other ones.
+    """
+
+    def one(array: np.ndarray) -> bytes:
+        found = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # without a copy, which takes longer
+        return found.digest()
+
+    with ThreadPoolExecutor(2) as pool:
+        digests = pool.map(one, [np.asarray(tf.convert_to_tensor(weight)) for weight in weights])
+        return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def changing(model: keras.Model) -> list[keras.Variable]:

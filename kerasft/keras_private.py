@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras.src.backend import compute_output_spec
 from keras.src.callbacks.monitor_callback import MonitorCallback
 from keras.src.random import seed_generator
 
@@ -55,16 +56,26 @@ def inner_layers(layers: Iterable[keras.Layer]) -> list[keras.Layer]:
 
 
 class BuildsWithoutData:
-    """For a model below `tf.distribute`: it is built from its own specification, not from a reduced batch.
+    """For a functional model: its loss and metrics are built from its own specification, not from a reduced batch.
 
-    Keras learns shapes by *averaging* the first batch over the replicas, which fails for bool and string tensors and
-    for a batch that splits unevenly (keras #21172, #19246), and for several workers (#20585).
+    Below `tf.distribute` Keras learns shapes by *averaging* the first batch over the replicas, which fails for bool and
+    string tensors and for a batch that splits unevenly (keras #21172, #19246), and for several workers (#20585). It
+    also traces the whole model to learn the shape of its output, which takes seconds for a large one.
     """
 
     def build_state(self, batch: Any) -> None:
-        """Makes the variables of loss and metrics for batches of this specification, in the strategy's scope."""
-        with self.distribute_strategy.scope():  # type: ignore[attr-defined]
-            self._symbolic_build(data_batch=batch)  # type: ignore[attr-defined]
+        """Makes the variables of loss, metrics and optimizer for batches of this specification, in the strategy's scope."""
+        model: Any = self
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(_symbolic, batch))
+        logits = keras.tree.map_structure(_symbolic, model.output)
+        with model.distribute_strategy.scope():
+            if model._compile_metrics is not None and not model._compile_metrics.built:
+                compute_output_spec(model.compute_metrics, x, y, logits, sample_weight=weight)
+            if model._compile_loss is not None and not model._compile_loss.built:
+                compute_output_spec(model._compute_loss, x, y, logits, sample_weight=weight, training=False)
+            if model.optimizer is not None and not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+            model._post_build()
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         if self._distribute_strategy is None:  # type: ignore[attr-defined]
@@ -76,6 +87,12 @@ class BuildsWithoutData:
                 iterator._distributed_dataset.element_spec,
             )
         self.build_state(data_batch)
+
+
+def _symbolic(tensor: Any) -> keras.KerasTensor | None:
+    if tensor is None:
+        return None
+    return keras.KerasTensor(tensor.shape, keras.backend.standardize_dtype(tensor.dtype))
 
 
 class LogsOnce:

@@ -1,18 +1,20 @@
 """The weights that a run keeps: those of its best epoch, or their moving average."""
 
 import contextlib
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasft import freezing
 from kerasft.engine import weights
 from kerasft.engine.directory import RunDirectory
 from kerasft.errors import KerasftError
+from kerasft.freezing import Frozen
+from kerasft.phases import Phase
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -24,16 +26,16 @@ class BestWeights(keras.callbacks.Callback):
         directory: of the run.
         monitor: name of the metric.
         mode: ``"max"`` or ``"min"``.
-        every: seconds that must have passed since weights were last written; until then the best are held in memory.
-            Epochs of a head last milliseconds, and files of a whole model half a second.
+        every: seconds that must have passed since weights were last written, or since this was made; until then the
+            best are held in memory. Epochs of a head last milliseconds, and files of a whole model half a second.
     """
 
     def __init__(self, directory: RunDirectory, monitor: str, mode: str, every: float = 0.0):
         super().__init__()
         self._directory = directory
         self._every = every
-        self._written = -math.inf  # the first is written at once: a full disk is noticed early
-        self._held: list[np.ndarray] = []
+        self._written = time.monotonic()
+        self._held: list[tf.Tensor] = []  # of the best epoch, if it is one of this phase
         self._found: list[keras.Variable] = []
         self._on_disk = 0  # the epoch whose weights are; 0 for none
         self._monitor = monitor
@@ -57,7 +59,7 @@ class BestWeights(keras.callbacks.Callback):
         if self._best is None or score > self._best:
             # Without validation nothing else would notice what the last update of an epoch did.
             variables = self._variables()
-            values = [variable.numpy() for variable in variables]
+            values = _values(variables)
             spoilt = [v.path for v, value in zip(variables, values, strict=True) if not np.isfinite(value).all()]
             if spoilt:
                 raise KerasftError(
@@ -66,26 +68,37 @@ class BestWeights(keras.callbacks.Callback):
                 )
             if time.monotonic() - self._written >= self._every:
                 self._save()
-                self._on_disk = epoch + 1
+                self._held, self._on_disk = [], epoch + 1
             elif _averages(self.model):
                 with averaged(self.model):
-                    self._held = [variable.numpy() for variable in variables]
+                    self._held = _values(variables)
             else:
                 self._held = values
             self._best, self._epoch = score, epoch + 1
 
+    def on_phase_begin(self, index: int, phase: Phase, frozen: Frozen) -> None:
+        """Other weights change from here on."""
+        self._held, self._found = [], []
+
     def flush(self) -> None:
-        """Writes what is held in memory. Call it before other weights may change, and before a checkpoint."""
-        variables, self._found = self._variables(), []
-        if not self._held:
+        """Writes what is only held in memory. Call it before other weights may change, and before a checkpoint."""
+        if not self._held or self._on_disk == self._epoch:
             return
-        now = [variable.numpy() for variable in variables]
+        variables = self._variables()
+        now = _values(variables)
         _assign(variables, self._held)
         try:
             self._write()
             self._on_disk = self._epoch
         finally:
             _assign(variables, now)
+
+    def restore(self) -> None:
+        """Gives the model the weights that are kept. Call it when training is over, after `flush`."""
+        if self._held:
+            _assign(self._variables(), self._held)
+        elif self._directory.writes:
+            weights.load(self.model, self._directory.best_weights)
 
     def keep(self) -> str:
         """Saves the weights as they are if no epoch has ended yet; says in words what is kept."""
@@ -95,7 +108,7 @@ class BestWeights(keras.callbacks.Callback):
         return "the weights as they were in the first epoch"
 
     def _variables(self) -> list[keras.Variable]:
-        """What may change until the next `flush`. To find it takes as long as some updates of a small head."""
+        """What may change in this phase. To find it takes as long as some updates of a small head."""
         self._found = self._found or freezing.changing(self.model)
         return self._found
 
@@ -107,7 +120,7 @@ class BestWeights(keras.callbacks.Callback):
         if self._directory.writes:
             weights.save(self.model, self._directory.best_weights)
             weights.save_adapters(self.model, self._directory.adapters)
-        self._held, self._written = [], time.monotonic()
+        self._written = time.monotonic()
 
 
 class Average(keras.callbacks.Callback):
@@ -132,7 +145,12 @@ def averaged(model: keras.Model) -> Iterator[None]:
         _swap(model)
 
 
-def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+def _values(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
+    """As they are now: TensorFlow copies a variable that is read when it changes, and not before."""
+    return [tf.convert_to_tensor(variable) for variable in variables]
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

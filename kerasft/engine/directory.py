@@ -211,7 +211,8 @@ def _is_content(path: Path) -> bool:
 
 def versions() -> dict[str, Any]:
     """Python, platform, and every installed distribution with its exact version."""
-    found = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
+    described = [d.metadata for d in metadata.distributions()]  # read once: it is a file each time
+    found = {about["Name"]: about["Version"] for about in described if about["Name"]}
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasft import keras_private
 from kerasft.backbone import Encoded
 from kerasft.data import Images
 from kerasft.engine.column import Column
@@ -71,7 +72,8 @@ class Encodings:
         self.note = "" if self._ragged else self._too_large(outputs)
         self._columns: dict[Any, np.ndarray] = {}
         if not self.note:
-            self._columns = _gathered(self._rows())
+            with keras_private.graphs_as_traced():
+                self._columns = _gathered(self._rows())
             if self._ragged:
                 self.lengths = self._columns.pop(_LENGTHS).astype(np.int64)
             if _ROWS in self._columns:

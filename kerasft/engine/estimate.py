@@ -180,7 +180,7 @@ class _Estimator:
                 for first in range(0, frozen.examples, frozen.shard)
             ]
             plan = frozen.plan(shards[0])
-            cost = _cost(plan, trial.extremes(plan), partial(_timed_pass, frozen, plan))
+            cost = _cost(plan, trial.extremes(plan), partial(_timed_pass, frozen))
             seconds += sum(cost.of(_tokens(frozen.plan(shard), 0)) for shard in shards)
         in_memory = max(frozen.size * frozen.shard // frozen.examples for frozen in passes)
         return size, seconds, memory.peak() + in_memory
@@ -203,7 +203,7 @@ class _Estimator:
             validating = forward.of(_tokens(plan, 0))
         steps = sum(cost.of(_tokens(self._feed.plan, begun + epoch)) for epoch in range(phase.epochs))
         epochs = steps + phase.epochs * (once.outside + validating)
-        saves = min(phase.epochs, 2 + epochs / WRITE_EVERY)  # the best weights of short epochs are not all written
+        saves = min(phase.epochs, 1 + epochs / WRITE_EVERY)  # the best weights of short epochs are not all written
         return max(0.0, traced - once.seconds) + epochs + saves * saving
 
     def _sample(self, part: Any, batches: list[np.ndarray], cut: Split | None) -> Sample:
@@ -253,12 +253,12 @@ def _cost(plan: BatchPlan, batches: list[np.ndarray], measure: Callable[[np.ndar
     return Cost([tokens(plan, index) for index in batches], [measure(index) for index in batches])
 
 
-def _timed_pass(frozen: Pass, plan: BatchPlan, index: np.ndarray) -> float:
+def _timed_pass(frozen: Pass, index: np.ndarray) -> float:
     """Seconds per batch of several like this one."""
     seconds = []
     for _ in range(2):  # the first time makes memory for its shape
         start = time.perf_counter()
-        for _ in frozen.outputs([index] * _CALLS, plan.length):
+        for _ in frozen.outputs([index] * _CALLS):
             pass
         seconds.append((time.perf_counter() - start) / _CALLS)
     return min(seconds)

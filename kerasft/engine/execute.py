@@ -140,7 +140,8 @@ def execute(
 
 def first_notes(model: TrainedModel, prepared: Prepared, training: Training) -> list[str]:
     """What the user should know of backbone, data and batches, one line each."""
-    notes = [*model.assembly.backbone.notes, *prepared.notes, *record.data_notes(model, prepared), *training.notes]
+    of_data = record.data_notes(model, prepared, training.feed.encodings)
+    notes = [*model.assembly.backbone.notes, *prepared.notes, *of_data, *training.notes]
     if training.padding >= 0.0005:
         notes.append(f"{100 * training.padding:.1f} % of the tokens in training batches are padding.")
     return notes

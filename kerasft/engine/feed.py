@@ -19,7 +19,7 @@ from kerasft.engine.settings import Settings
 from kerasft.engine.store import Store, StoreError
 from kerasft.engine.views import Inputs, Views
 from kerasft.errors import UsageError
-from kerasft.model import Split, TrainedModel
+from kerasft.model import Split, Together, TrainedModel
 
 _NAMED = 8  # examples of a batch that a message names
 # What Keras does between two calls of TensorFlow takes some 0.4 ms, in which a core multiplies about so often. Calls
@@ -56,7 +56,7 @@ class Feed:
         self.plan = self._plan(prepared.train, settings.seed, self._classes(prepared.train))
         self._store = Store(cache_dir() / "features", int(settings.cache_gigabytes * 1e9))
         self._features: dict[str, Features] = {}
-        self._made: dict[tuple[str, bool], Batches] = {}
+        self._made: dict[str, Batches] = {}
         augmentations.check(settings.augment, placed=self._task.placed)
         self._augmentation = Augmentation(settings.augment, self._task.mix) if settings.augment else None
         self._views: Views | None = None
@@ -68,8 +68,10 @@ class Feed:
 
     @property
     def element_spec(self) -> Any:
-        """Of training batches from the model's inputs on."""
-        return self._batches(self._train, self.plan, features=False).dataset().element_spec
+        """Of one training batch, whole: replicas get parts of it, and calls several."""
+        several = self._model.steps_per_execution if self._strategy.num_replicas_in_sync == 1 else 1
+        spec = self._batches(self._train, self.plan).dataset(each=several).element_spec
+        return spec.examples if isinstance(spec, Together) else spec
 
     @property
     def validation_plan(self) -> BatchPlan | None:
@@ -168,17 +170,16 @@ class Feed:
         named = ", ".join(self._train.examples.where(int(i)) for i in index[:_NAMED])
         return named + (f" and {len(index) - _NAMED} more" if len(index) > _NAMED else "")
 
-    def _batches(self, part: Part, plan: BatchPlan, features: bool = True) -> Batches:
-        own = self._features.get(part.name) if features else None
-        key = part.name, own is not None
-        if key not in self._made:
+    def _batches(self, part: Part, plan: BatchPlan) -> Batches:
+        if part.name not in self._made:
+            own = self._features.get(part.name)
             table = own.table if own else None
             augmentation = self._augmentation if part is self._train else None
             encodings = self.encodings[part.name]
             targets = encodings.of_examples(part.encoded)
             views = self._views if augmentation else None
-            self._made[key] = Batches(encodings, self._task, targets, plan, table, augmentation, views)
-        return self._made[key]
+            self._made[part.name] = Batches(encodings, self._task, targets, plan, table, augmentation, views)
+        return self._made[part.name]
 
     def _plan(self, part: Part, seed: int | None = None, classes: np.ndarray | None = None) -> BatchPlan:
         encodings = self.encodings[part.name]

@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasft import keras_private
+from kerasft import freezing, keras_private
 from kerasft.engine.plan import BatchPlan
 from kerasft.engine.store import LENGTHS, Column, Store
 from kerasft.engine.table import Table
@@ -20,7 +21,8 @@ from kerasft.model import Split, TrainedModel
 if TYPE_CHECKING:
     from kerasft.engine.views import Inputs
 
-BATCH = 32  # examples computed at a time
+BATCH = 32  # examples computed at a time, or of texts as many as are
+_TOKENS = 1024  # together, few enough for what is between two products of matrices to stay in the CPU's caches
 _SHARD, _SHARD_BYTES = 4096, 1 << 27  # examples, and bytes, in memory until they are written
 _PROBES = 8
 _WORKERS = 2
@@ -107,7 +109,7 @@ def identity(model: TrainedModel, split: Split, inputs: "Inputs", frozen: "Pass"
     """What the outputs of the frozen part depend on."""
     return {
         "backbone": model.assembly.spec.name,
-        "weights": _digest({str(i): weight.numpy() for i, weight in enumerate(split.prefix.weights)}),
+        "weights": freezing.digest_of(split.prefix.weights),
         "inputs": inputs.digest(),
         "probe": _digest(frozen.rows(range(min(_PROBES, frozen.examples)))),
     }
@@ -124,7 +126,7 @@ class Pass:
 
     def __init__(self, split: Split, inputs: "Inputs"):
         self.examples = len(inputs)
-        self._lengths, self._limit = inputs.lengths, inputs.limit
+        self._lengths = inputs.lengths
         spec = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
         self._forward = tf.function(
             lambda index, length: keras.tree.flatten(split.prefix(inputs.gather(index, length)[0], training=False)),
@@ -143,19 +145,24 @@ class Pass:
     def plan(self, examples: range) -> BatchPlan:
         """The batches, of similar length, in which `rows` computes these examples."""
         lengths = None if self._lengths is None else self._lengths[examples.start : examples.stop]
-        return BatchPlan(examples=len(examples), batch_size=BATCH, lengths=lengths, limit=self._limit)
+        if lengths is None:
+            return BatchPlan(examples=len(examples), batch_size=BATCH)
+        return BatchPlan(examples=len(examples), batch_size=_TOKENS, batch_tokens=_TOKENS, lengths=lengths)
 
-    def outputs(self, batches: Iterable[np.ndarray], length: Callable[[np.ndarray], int]) -> Iterator[list[np.ndarray]]:
-        """Of one batch after the other, padded to `length` tokens.
+    def outputs(self, batches: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+        """Of one batch after the other, each padded to its longest text.
 
         Two are computed at a time: norms and activations leave a core idle, which then multiplies for the other one.
         """
 
         def one(index: np.ndarray) -> list[np.ndarray]:
-            found = self._forward(tf.constant(index), tf.constant(length(index), tf.int64))
+            length = 0 if self._lengths is None else self._lengths[index].max()
+            found = self._forward(tf.constant(index), tf.constant(length, tf.int64))
             return [tensor.numpy() for tensor in found]
 
-        with ThreadPoolExecutor(_WORKERS) as pool:
+        # To look for a better graph takes TensorFlow 0.2 s. It finds one for images (ViT 4 %, VGG 2 %), none for texts.
+        better = nullcontext() if self._lengths is None else keras_private.graphs_as_traced()
+        with ThreadPoolExecutor(_WORKERS) as pool, better:
             yield from pool.map(one, batches)
 
     def table(self, arrays: Mapping[str, np.ndarray]) -> Table:
@@ -173,8 +180,7 @@ class Pass:
             for c in self._outputs
         }
         batches = list(plan.batches(0))
-        absolute = (index + examples.start for index in batches)
-        computed = self.outputs(absolute, lambda index: plan.length(index - examples.start))
+        computed = self.outputs(index + examples.start for index in batches)
         for index, batch in zip(batches, computed, strict=True):
             for (name, rows), values in zip(found.items(), batch, strict=True):
                 if name not in self.ragged:

@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,8 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 import kerasft
-from kerasft import host, pretrained
+from kerasft import host, keras_private, pretrained
 from kerasft.engine.directory import RunDirectory, versions
+from kerasft.engine.encode import Encodings
 from kerasft.engine.prepare import Part, Prepared
 from kerasft.errors import RunError, UsageError
 
@@ -216,8 +217,14 @@ def samples(recorded: Mapping[str, Any]) -> list[Any]:
     return list(recorded["inputs"])
 
 
-def data_notes(model: keras.Model, prepared: Prepared) -> Sequence[str]:
-    """Duplicates across parts, and inputs longer than the model reads."""
+def data_notes(model: keras.Model, prepared: Prepared, encodings: Mapping[str, Encodings]) -> Sequence[str]:
+    """Duplicates across parts, and inputs longer than the model reads.
+
+    Args:
+        model: which reads the inputs.
+        prepared: the data.
+        encodings: of parts that are encoded already: of those texts only the longest can have been cut.
+    """
     notes = [
         f"{len(prepared.seen[part.name])} of {len(part)} {part.name} inputs also stand in an earlier part."
         for part in prepared.parts
@@ -226,8 +233,12 @@ def data_notes(model: keras.Model, prepared: Prepared) -> Sequence[str]:
     truncated = getattr(model.assembly.backbone.preprocess, "truncated", None)
     if truncated is not None and not model.assembly.whole:
         for part in prepared.parts:
-            batches = tf.data.Dataset.from_tensor_slices(list(part.inputs)).batch(256).map(truncated)
-            cut = sum(int(np.sum(batch)) for batch in batches.as_numpy_iterator())
+            long: Iterable[int] = range(len(part))
+            if (known := encodings.get(part.name)) and known.lengths is not None and known.limit is not None:
+                long = np.flatnonzero(known.lengths >= known.limit)
+            texts = [part.inputs[int(i)] for i in long]
+            with keras_private.graphs_as_traced():
+                cut = sum(int(np.sum(truncated(tf.constant(texts[i : i + 256])))) for i in range(0, len(texts), 256))
             if cut:
                 notes.append(f"{cut} of {len(part)} {part.name} inputs are longer than the model reads and are cut.")
     return notes

@@ -11,7 +11,7 @@ import tensorflow as tf
 from kerasft import freezing, keras_private
 from kerasft.engine import callbacks as own
 from kerasft.engine import checkpoint as checkpoints
-from kerasft.engine import memory, placement, randomness, weights
+from kerasft.engine import memory, placement, randomness
 from kerasft.engine.best import Average, BestWeights
 from kerasft.engine.checkpoint import Checkpoint, Position
 from kerasft.engine.directory import RunDirectory
@@ -205,8 +205,7 @@ class Training:
             if self._model.stop_training and not any(callback.stopped for callback in early):
                 break
         relay.end()
-        if self.directory.writes:
-            weights.load(self._model, self.directory.best_weights)
+        self.best.restore()
         placement.share(self._strategy, self._model.weights)
 
     def compile(self, phase: Phase, begun: int, steps_per_execution: int) -> None:

@@ -35,18 +35,25 @@ class BertPreprocess(tf.Module):
     @_traced_once
     def __call__(self, texts: tf.Tensor) -> Encoded:
         """`Encoded` for a ``(batch,)`` string tensor."""
-        tokens = self._tokenizer.tokenize(texts)
-        limit = self.length - 2
-        return self._framed(*(ragged[:, :limit] for ragged in tokens))
+        ids, starts, ends = self._tokenizer.tokenize(texts)
+        return self._framed(ids, starts=starts, ends=ends)
 
-    def _framed(self, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor) -> Encoded:
-        """Tokens between the two special ones, padded."""
-        column = tf.ones((ids.nrows(), 1), tf.int32)
-        ids = tf.concat([column * self._cls, ids, column * self._sep], axis=1)
-        dense = _dense(ids, self._pad)
-        mask = tf.sequence_mask(ids.row_lengths(), tf.shape(dense)[1], tf.int32)
-        inputs = {"token_ids": dense, "segment_ids": tf.zeros_like(dense), "padding_mask": mask}
-        return Encoded(inputs, {"starts": _aligned(starts, column), "ends": _aligned(ends, column)})
+    def _framed(self, ids: tf.RaggedTensor, **alignment: tf.RaggedTensor) -> Encoded:
+        """Tokens between the two special ones, cut and padded; the alignment of special tokens and padding is 0."""
+        content = self.length - 2
+        lengths = tf.minimum(ids.row_lengths(), content)[:, tf.newaxis]
+        longest = tf.maximum(tf.reduce_max(lengths), 0)  # of no texts: the model reads [CLS] and [SEP]
+
+        def dense(ragged: tf.RaggedTensor, fill: int = 0) -> tf.Tensor:
+            cut = ragged.to_tensor(fill, shape=[None, content])[:, :longest]
+            return tf.pad(cut, [[0, 0], [1, 1]], constant_values=fill)
+
+        position = tf.range(longest + 2)
+        ids = tf.where(position == lengths + 1, self._sep, dense(ids, self._pad))
+        ids = tf.where(position == 0, self._cls, ids)
+        mask = tf.cast(position < lengths + 2, tf.int32)
+        inputs = {"token_ids": ids, "segment_ids": tf.zeros_like(ids), "padding_mask": mask}
+        return Encoded(inputs, {name: dense(ragged) for name, ragged in alignment.items()})
 
     @_traced_once
     def whole(self, texts: tf.Tensor) -> Encoded:
@@ -74,24 +81,10 @@ class BertPreprocess(tf.Module):
         ends_text = first + length == tf.gather(lengths, rows)
         high = tf.where(ends_text, length, tf.fill(tf.shape(length), tf.cast(step + overlap // 2, tf.int64)))
         owned = tf.cast((at >= tf.expand_dims(low, 1)) & (at < tf.expand_dims(high, 1)), tf.int32)
-        encoded = self._framed(ids, starts, ends)
-        column = tf.ones_like(rows, tf.int32)[:, tf.newaxis]
-        alignment = {**encoded.alignment, "owned": _aligned(owned, column), "rows": tf.cast(rows, tf.int32)}
-        return Encoded(encoded.inputs, alignment)
+        encoded = self._framed(ids, starts=starts, ends=ends, owned=owned)
+        return Encoded(encoded.inputs, {**encoded.alignment, "rows": tf.cast(rows, tf.int32)})
 
     @_traced_once
     def truncated(self, texts: tf.Tensor) -> tf.Tensor:
         """Which texts are cut: bool of shape ``(batch,)``."""
         return self._tokenizer.tokenize(texts).ids.row_lengths() + 2 > self.length
-
-
-def _aligned(offsets: tf.RaggedTensor, column: tf.Tensor) -> tf.Tensor:
-    """Offsets in the layout of the token ids; 0 where no original text stands behind a token."""
-    none = tf.zeros_like(column)
-    return _dense(tf.concat([none, offsets, none], axis=1), 0)
-
-
-def _dense(ragged: tf.RaggedTensor, value: int) -> tf.Tensor:
-    """Padded to the longest row, and to the two special tokens when there is no row at all: the model reads [CLS]."""
-    dense = ragged.to_tensor(default_value=value)
-    return tf.pad(dense, [[0, 0], [0, tf.maximum(2 - tf.shape(dense)[1], 0)]])

@@ -74,6 +74,7 @@ class WordPiece(tf.Module):
             max_bytes_per_word=MAX_WORD_CHARS * _MAX_CHAR_BYTES,
         )
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)  # traced once for all who call it
     def tokenize(self, texts: tf.Tensor) -> Tokens:
         """Token ids and offsets of a ``(batch,)`` string tensor. No special tokens are added.
 

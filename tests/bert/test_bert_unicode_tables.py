@@ -78,7 +78,8 @@ def test_where_words_end_for_every_character():
     points = [*range(0x20000), *range(0x20000, unicode_tables.LIMIT, 10)]
     points = [point for point in points if unicodedata.category(chr(point)) not in ("Cn", "Cs")]
     texts = [f"a{chr(point)}b" for point in points]
-    ids = WordPiece(vocabulary).tokenize(tf.constant(texts)).ids.to_list()
+    wordpiece = WordPiece(vocabulary)
+    ids = wordpiece.tokenize(tf.constant(texts)).ids.to_list()
     expected = [encoding.ids for encoding in of_reference(theirs, texts)]
     different = {p for p, mine, other in zip(points, ids, expected, strict=True) if mine != other}
     assert all(newer_than_the_reference(point) for point in different), [hex(p) for p in different]

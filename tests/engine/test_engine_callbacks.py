@@ -13,6 +13,7 @@ from kerasft.engine.best import Average, BestWeights, averaged
 from kerasft.engine.callbacks import EarlyStopping, History, StopAtNaN
 from kerasft.engine.directory import RunDirectory
 from kerasft.engine.optim import Optimization
+from kerasft.freezing import Frozen
 from kerasft.phases import Phase
 
 
@@ -124,10 +125,8 @@ def test_short_epochs_hold_the_best_weights_until_they_are_asked_for(
     directory: RunDirectory, model: keras.Model
 ) -> None:
     best = BestWeights(directory, "val_accuracy", "max", every=1000.0)
-    after_epochs(best, model, [{"val_accuracy": 0.5}])
-    first = directory.best_weights.stat().st_mtime_ns
-    after_epochs(best, model, [{"val_accuracy": 0.4}, {"val_accuracy": 0.7}, {"val_accuracy": 0.6}])
-    assert directory.best_weights.stat().st_mtime_ns == first
+    after_epochs(best, model, [{"val_accuracy": value} for value in (0.5, 0.4, 0.7, 0.6)])
+    assert not directory.best_weights.exists()
     best.flush()
     assert model.weights[0].numpy() == [[3.0]]  # training goes on from where it was
     written = directory.best_weights.stat().st_mtime_ns
@@ -135,6 +134,29 @@ def test_short_epochs_hold_the_best_weights_until_they_are_asked_for(
     assert directory.best_weights.stat().st_mtime_ns == written
     weights.load(model, directory.best_weights)
     assert model.weights[0].numpy() == [[2.0]]
+    model.weights[0].assign([[3.0]])
+    directory.best_weights.unlink()  # `restore` has them in memory
+    best.restore()
+    assert model.weights[0].numpy() == [[2.0]]
+
+
+def test_the_best_weights_of_an_earlier_phase_come_from_the_disk(directory: RunDirectory) -> None:
+    x = keras.Input((1,))
+    frozen, head = (keras.layers.Dense(1, use_bias=False, kernel_initializer="ones") for _ in range(2))
+    model = keras.Model(x, head(frozen(x)))
+    best = BestWeights(directory, "val_accuracy", "max", every=1000.0)
+    best.set_model(model)
+    frozen.trainable = False
+    best.on_epoch_end(0, {"val_accuracy": 0.5})
+    best.flush()
+    best.on_phase_begin(1, Phase("all"), Frozen(trained=2, total=2, groups=("head",), digest=""))
+    frozen.trainable = True
+    for weight in model.weights:
+        weight.assign([[2.0]])
+    best.on_epoch_end(1, {"val_accuracy": 0.4})
+    best.flush()
+    best.restore()
+    assert [weight.numpy().tolist() for weight in model.weights] == [[[1.0]], [[1.0]]]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
