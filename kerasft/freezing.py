@@ -114,7 +114,7 @@ def digest_of(weights: Iterable[keras.Variable]) -> str:
 
     def one(array: np.ndarray) -> bytes:
         found = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # without a copy, which takes longer
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)  # a copy would take longer
         return found.digest()
 
     with ThreadPoolExecutor(2) as pool:

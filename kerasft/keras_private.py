@@ -64,7 +64,7 @@ class BuildsWithoutData:
     """
 
     def build_state(self, batch: Any) -> None:
-        """Makes the variables of loss, metrics and optimizer for batches of this specification, in the strategy's scope."""
+        """Makes the variables of loss, metrics and optimizer for such batches, in the strategy's scope."""
         model: Any = self
         x, y, weight = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(_symbolic, batch))
         logits = keras.tree.map_structure(_symbolic, model.output)

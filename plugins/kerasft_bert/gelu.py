@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 
+@tf.function(autograph=False)  # layers share a graph, and with it the time that tracing takes
 @tf.custom_gradient
 def gelu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[Any], tf.Tensor]]:
     """``x Φ(x)``, where Φ is the cumulative distribution of the standard normal; its derivative is ``Φ(x) + x φ(x)``.

@@ -10,7 +10,6 @@ import tensorflow as tf
 def put_into(layer: keras.layers.LayerNormalization) -> None:
     """Let Keras's layer use `layer_norm`."""
 
-
     def call(inputs: tf.Tensor) -> tf.Tensor:
         return layer_norm(inputs, tf.convert_to_tensor(layer.gamma), tf.convert_to_tensor(layer.beta), layer.epsilon)
 

@@ -54,8 +54,9 @@ def assert_features_of(upstream, directory):
     inputs = {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": np.int32(ids > 0)}
     expected, found = upstream(inputs, training=False), backbone.model(inputs, training=False)
     here = ids > 0
-    np.testing.assert_allclose(found["tokens"][here], expected["sequence_output"][here], atol=1e-6)
-    np.testing.assert_allclose(found["pooled"], expected["pooled_output"], atol=1e-6)
+    # Norms are added up in another order.
+    np.testing.assert_allclose(found["tokens"][here], expected["sequence_output"][here], atol=5e-6)
+    np.testing.assert_allclose(found["pooled"], expected["pooled_output"], atol=5e-6)
 
 
 def test_features_equal_keras_hubs(upstream, copy):

@@ -128,16 +128,16 @@ def test_short_epochs_hold_the_best_weights_until_they_are_asked_for(
     after_epochs(best, model, [{"val_accuracy": value} for value in (0.5, 0.4, 0.7, 0.6)])
     assert not directory.best_weights.exists()
     best.flush()
-    assert model.weights[0].numpy() == [[3.0]]  # training goes on from where it was
+    assert model.weights[0].numpy() == [[4.0]]  # training goes on from where it was
     written = directory.best_weights.stat().st_mtime_ns
     best.flush()
     assert directory.best_weights.stat().st_mtime_ns == written
     weights.load(model, directory.best_weights)
-    assert model.weights[0].numpy() == [[2.0]]
-    model.weights[0].assign([[3.0]])
+    assert model.weights[0].numpy() == [[3.0]]
+    model.weights[0].assign([[4.0]])
     directory.best_weights.unlink()  # `restore` has them in memory
     best.restore()
-    assert model.weights[0].numpy() == [[2.0]]
+    assert model.weights[0].numpy() == [[3.0]]
 
 
 def test_the_best_weights_of_an_earlier_phase_come_from_the_disk(directory: RunDirectory) -> None:
