@@ -60,7 +60,7 @@ class BuildsWithoutData:
 
     Below `tf.distribute` Keras learns shapes by *averaging* the first batch over the replicas, which fails for bool and
     string tensors and for a batch that splits unevenly (keras #21172, #19246), and for several workers (#20585). It
-    also traces the whole model to learn the shape of its output, which takes seconds for a large one.
+    also traces the whole model to learn the shape of its output, which takes a fifth of a second for a small BERT.
     """
 
     def build_state(self, batch: Any) -> None:

@@ -18,7 +18,6 @@ _TEMPLATES = jinja2.Environment(
     lstrip_blocks=True,
 )
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 640, 60, 330  # of a plot's area, in pixels
-_SHORT = 64  # tokens: texts to which the fixed cost of a step is read from
 
 Results = dict[str, Any]
 
@@ -187,7 +186,6 @@ def _markdown(results: Results, plots: dict[str, Sequence["Point"]]) -> str:
         commands=_commands(results),
         differing=_differing(results),
         overhead=_overhead(results),
-        fixed=_fixed_cost(plots.get("length", ())),
         measured=sum("error" not in run for run in runs),
         minutes=sum(run.get("process_seconds", 0.0) for run in runs) / 60,
     )
@@ -213,16 +211,6 @@ def _overhead(results: Results) -> dict[str, float] | None:
         return None
     step = _middle(full, lambda r: 1000 * (r["wall_seconds"] - (r["tracing_seconds"] or 0.0)) / r["steps"])
     return {"ours": _BATCH * _middle(ours, _cost), "keras": _BATCH * _middle(keras, _cost), "full": step}
-
-
-def _fixed_cost(points: Sequence["Point"]) -> dict[str, float] | None:
-    """Milliseconds of a step without tokens, by a straight line through steps of few tokens."""
-    few = [p for p in points if isinstance(p.at, int) and p.at <= _SHORT]
-    if len(few) < 3:
-        return None
-    times = [1000 * p.without_tracing / p.steps for p in few]
-    line = statistics.linear_regression([p.tokens_of_step for p in few], times)
-    return {"intercept": line.intercept, "longest": max(p.at for p in few), "points": len(few)}
 
 
 def _differing(results: Results) -> list[str]:
@@ -257,16 +245,12 @@ class Point(NamedTuple):
         seconds: measured.
         without_tracing: the same, less the seconds in which TensorFlow traced.
         flops: that were needed.
-        steps: of the run.
-        tokens_of_step: padding included.
     """
 
     at: Any
     seconds: float
     without_tracing: float
     flops: float
-    steps: int
-    tokens_of_step: float
 
 
 def _points(results: Results, plot: Plot) -> list[Point]:
@@ -280,8 +264,6 @@ def _points(results: Results, plot: Plot) -> list[Point]:
                     seconds,
                     max(0.0, seconds - (result["tracing_seconds"] or 0.0)),
                     result["flops_needed"] * epochs,
-                    result["steps"],
-                    result["padded_tokens"] * epochs / result["steps"],
                 )
             )
     return found

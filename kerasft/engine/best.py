@@ -35,7 +35,7 @@ class BestWeights(keras.callbacks.Callback):
         self._directory = directory
         self._every = every
         self._written = time.monotonic()
-        self._held: list[tf.Tensor] = []  # of the best epoch, if it is one of this phase
+        self._held: list[np.ndarray] = []  # of the best epoch, if it is one of this phase
         self._found: list[keras.Variable] = []
         self._on_disk = 0  # the epoch whose weights are; 0 for none
         self._monitor = monitor
@@ -145,12 +145,12 @@ def averaged(model: keras.Model) -> Iterator[None]:
         _swap(model)
 
 
-def _values(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
-    """As they are now: TensorFlow copies a variable that is read when it changes, and not before."""
-    return [tf.convert_to_tensor(variable) for variable in variables]
+def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """As they are now, on the host: TensorFlow copies what is read here only when the variable changes."""
+    return [np.asarray(tf.convert_to_tensor(variable)) for variable in variables]
 
 
-def _assign(variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]) -> None:
+def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

@@ -74,8 +74,8 @@ def test_a_copy_never_replaces_a_file(tmp_path: Path, cli: Cli) -> None:
 def test_a_copied_recipe_runs_as_a_plain_script_in_another_directory(folder: Path, tmp_path: Path, cli: Cli) -> None:
     cli("recipe", "cp", "bbc_news_bert", tmp_path / "mine.py")
     answer = command_line.python(
-        *("mine.py", "--data", folder, "--backbone", "bert/tiny", "--length", 16, "--epochs", 3),
-        *("--batch-size", 4, "--learning-rate", 0.01, "--out", "first"),
+        *("mine.py", "--data", folder, "--backbone", "bert/tiny", "--length", 16, "--epochs", 6),
+        *("--batch-size", 4, "--learning-rate", 0.003, "--out", "first"),
         cwd=tmp_path,
     )
     assert answer.code == 0, answer.stderr
