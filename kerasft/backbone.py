@@ -41,7 +41,8 @@ class Backbone:
         preprocess: raw inputs of shape ``(batch,)``, strings or encoded image bytes, to `Encoded`, in graph
             operations. A `tf.Module` when it owns tables that an exported graph must carry. It may have a method
             ``truncated(raw) -> bool (batch,)`` that says which inputs lose content, so that the user hears of it, and
-            one ``whole(raw) -> Encoded`` by which none does.
+            one ``whole(raw) -> Encoded`` by which none does. If it has a ``length``, the most tokens of a text, then
+            texts of fewer tokens are taken to be whole.
         files: name and content of every file needed to make this backbone again without its weights; the factory
             gets them back as a directory together with ``weights=False``.
         notes: what the user should know about this checkpoint, one line each.

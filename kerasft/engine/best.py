@@ -35,7 +35,7 @@ class BestWeights(keras.callbacks.Callback):
         self._directory = directory
         self._every = every
         self._written = time.monotonic()
-        self._held: list[np.ndarray] = []  # of the best epoch, if it is one of this phase
+        self._held: list[np.ndarray] = []  # of the best epoch, if it is one of this phase and not written at once
         self._found: list[keras.Variable] = []
         self._on_disk = 0  # the epoch whose weights are; 0 for none
         self._monitor = monitor
@@ -101,7 +101,8 @@ class BestWeights(keras.callbacks.Callback):
             weights.load(self.model, self._directory.best_weights)
 
     def keep(self) -> str:
-        """Saves the weights as they are if no epoch has ended yet; says in words what is kept."""
+        """Writes the best weights, or those of now if no epoch has ended yet; says in words what is kept."""
+        self.flush()  # an interruption may have come while it wrote
         if self._on_disk:
             return f"the best weights so far, of epoch {self._on_disk}"
         self._save()

@@ -2,9 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,7 +140,7 @@ class Pass:
         rows = {False: len(inputs), True: 0 if self._lengths is None else int(self._lengths.sum())}
         self.size = sum(rows[c.ragged] * math.prod(c.shape) * tf.as_dtype(c.dtype).size for c in self.columns)
         shard = min(_SHARD, _SHARD_BYTES * len(inputs) // max(1, self.size))
-        self.shard = max(1, shard // BATCH) * BATCH  # so that batches are the same in whichever shards
+        self.shard = max(1, shard // BATCH) * BATCH  # so that batches of images are the same in whichever shards
 
     def plan(self, examples: range) -> BatchPlan:
         """The batches, of similar length, in which `rows` computes these examples."""
@@ -149,7 +149,7 @@ class Pass:
             return BatchPlan(examples=len(examples), batch_size=BATCH)
         return BatchPlan(examples=len(examples), batch_size=_TOKENS, batch_tokens=_TOKENS, lengths=lengths)
 
-    def outputs(self, batches: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    def outputs(self, batches: Iterable[np.ndarray]) -> Generator[list[np.ndarray], None, None]:
         """Of one batch after the other, each padded to its longest text.
 
         Two are computed at a time: norms and activations leave a core idle, which then multiplies for the other one.
@@ -180,14 +180,14 @@ class Pass:
             for c in self._outputs
         }
         batches = list(plan.batches(0))
-        computed = self.outputs(index + examples.start for index in batches)
-        for index, batch in zip(batches, computed, strict=True):
-            for (name, rows), values in zip(found.items(), batch, strict=True):
-                if name not in self.ragged:
-                    rows[index] = values
-                    continue
-                for i, row in zip(index, values, strict=True):
-                    rows[ends[i] - counts[i] : ends[i]] = row[: counts[i]]
+        with closing(self.outputs(index + examples.start for index in batches)) as computed:
+            for index, batch in zip(batches, computed, strict=True):
+                for (name, rows), values in zip(found.items(), batch, strict=True):
+                    if name not in self.ragged:
+                        rows[index] = values
+                        continue
+                    for i, row in zip(index, values, strict=True):
+                        rows[ends[i] - counts[i] : ends[i]] = row[: counts[i]]
         return {**found, LENGTHS: counts} if self.ragged else found
 
 

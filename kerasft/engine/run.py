@@ -205,7 +205,9 @@ def load(directory: str | Path, notes: Sequence[str] = ()) -> Run:
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise RunError(f"The records of {directory} are damaged, or of another version of kerasft: {reason}") from error
     if not records.best_weights.exists():
-        raise RunError(f"{directory} has no weights: training stopped before the end of its first epoch.")
+        raise RunError(
+            f"{directory} has no weights: training stopped before any were written. kerasft resume {directory} goes on."
+        )
     weights.load(model, records.best_weights)
     return Run(records, model, notes)
 

@@ -31,11 +31,10 @@ class Views:
 
     Attributes:
         count: copies.
-        lengths, limit: None: images have no tokens.
+        lengths: None: images have no tokens.
     """
 
     lengths: np.ndarray | None = None
-    limit: int | None = None
 
     def __init__(
         self,

@@ -46,7 +46,7 @@ def kept(shape: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
     Args:
         shape: of the draws.
         rate: share of the others in the mean; 255/256 at most.
-        seed: two integers; for other draws others, also than these with one more in the second place.
+        seed: two integers; for other draws others, and not both of them one more.
     """
     # A byte's limit is rounded up or down at random, so that the rate is exact in the mean.
     least = tf.cast(tf.minimum(rate * 256 + tf.random.stateless_uniform([], seed), 255), tf.uint8)

@@ -20,3 +20,10 @@ def test_it_and_its_gradient_are_those_of_keras(dtype, tolerance):
         found.append((tf.cast(y, "float64").numpy(), tf.cast(slope, "float64").numpy()))
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+def test_layers_share_a_graph():
+    gelu(tf.ones([2, 3, 4]))
+    before = gelu.experimental_get_tracing_count()
+    gelu(tf.zeros([2, 3, 4]))
+    assert gelu.experimental_get_tracing_count() == before

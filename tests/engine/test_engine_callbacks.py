@@ -90,6 +90,15 @@ def test_before_the_end_of_the_first_epoch_weights_are_kept_as_they_are(
     assert kept(model, directory) == 7
 
 
+def test_an_interruption_keeps_the_best_epoch_that_is_still_in_memory(
+    model: keras.Model, directory: RunDirectory
+) -> None:
+    best = BestWeights(directory, "val_score", "max", every=1000.0)
+    after_epochs(best, model, [{"val_score": value} for value in (0.5, 0.9, 0.4)])
+    assert best.keep() == "the best weights so far, of epoch 2"
+    assert kept(model, directory) == 2
+
+
 def test_loading_weights_leaves_the_optimizer_alone(model: keras.Model, directory: RunDirectory) -> None:
     after_epochs(BestWeights(directory, "val_score", "max"), model, [{}])
     model.optimizer.variables[2].assign([[3.0]])
