@@ -21,8 +21,8 @@ from kerasft.model import Split, TrainedModel
 if TYPE_CHECKING:
     from kerasft.engine.views import Inputs
 
-BATCH = 32  # examples computed at a time, or of texts as many as are
-_TOKENS = 1024  # together, few enough for what is between two products of matrices to stay in the CPU's caches
+BATCH = 32  # examples of a fixed size that are computed at a time
+_TOKENS = 1024  # of texts, padding included: what is between two products of matrices stays in the CPU's caches
 _SHARD, _SHARD_BYTES = 4096, 1 << 27  # examples, and bytes, in memory until they are written
 _PROBES = 8
 _WORKERS = 2
